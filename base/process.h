@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/process.h - children that are killed and reaped, helpers that are started clean
+ *
+ * Never a shell, never popen. A child is known by its pidfd; pid numbers from records are used only together with the
+ * process's start time (R25).
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct strv;
+struct strbuf;
+
+struct child {
+	pid_t pid;  /* 0: none */
+	int pid_fd; /* -1: unset */
+};
+#define CHILD_INIT                                                                                 \
+	{                                                                                          \
+		0, -1                                                                              \
+	}
+
+/** Kill (SIGKILL) and reap if it was not waited for. */
+void child_release(struct child *child);
+#define cleanup_child __attribute__((cleanup(child_release)))
+/** Reap; wait status as from waitpid, or -errno. */
+int child_wait(struct child *child, int *ret_wait_status);
+/** Forget it without killing: somebody else is responsible, or it was handed over. */
+void child_disown(struct child *child);
+
+struct spawn {
+	const char *
+		path; /* absolute, or a name that is searched in PATH and then in /usr/sbin:/sbin */
+	const struct strv *argv; /* argv[0] included */
+	const struct strv
+		*env; /* NULL: a clean one (PATH, HOME, USER, XDG_RUNTIME_DIR, LANG=C.UTF-8) */
+	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
+	const int *keep_fds;		    /* passed on as 3, 4, ... in this order */
+	size_t keep_fd_count;
+	bool new_session; /* setsid */
+	int death_signal; /* 0: none */
+};
+#define SPAWN_INIT                                                                                 \
+	{                                                                                          \
+		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1                                   \
+	}
+
+/** Start a program (vfork-like; signal mask and dispositions are reset). ERR_UNSUPPORTED when the program is missing. */
+int process_spawn(const struct spawn *spawn, struct child *ret_child, struct err *err);
+/** Start, wait, and give its exit status (0..255; 128+n for a signal). Output is limited to limit bytes of *out, may be NULL. */
+int process_run(const struct spawn *spawn, struct strbuf *out, struct strbuf *error_out,
+		int *ret_status, struct err *err);
+/** Path of an executable: 1 found (yours), 0 not. Searches PATH, /usr/local/{bin,sbin}, /usr/{bin,sbin}, /bin, /sbin. */
+int process_find_program(const char *name, char **ret_path);
+
+/** Start time of a process in clock ticks since boot (/proc/PID/stat field 22), or -errno. */
+int64_t process_start_time(pid_t pid);
+/** pidfd of the process that has this pid and start time: fd, or -ESRCH when it is gone or somebody else. */
+int process_open(pid_t pid, uint64_t start_time);
+/** Kill by pidfd; 0 or -errno. */
+int process_signal(int pid_fd, int signal_number);
+
+/** Directory of our helper programs: $DHOW_LIBEXEC_DIR is not honoured; build/libexec/dhow beside the binary or the installed one. Borrowed. */
+const char *process_libexec_dir(void);
+
+#endif
