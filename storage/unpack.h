@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storage/unpack.h - the sandboxed unpacker (R12-R15), for libexec/dhow/transfer only
+ *
+ * Three processes work on one layer at the same time, each on its own core if there is one:
+ *
+ *	fetcher (caller)  ==compressed bytes==>  inflate child  ==tar bytes==>  writer child
+ *	writes and hashes the blob		 inflates, hashes the diffID	parses tar, creates files
+ *
+ * The inflate child sees no file system at all; the writer child sees the staging directory only, in a user namespace with the
+ * default maps, and parses tar with libarchive (tar only, filters none: we inflate ourselves). Neither has network, execve or
+ * more than a fixed amount of memory. Since the digest of the tar bytes is made before the tar parser sees them, a parser
+ * that was taken over cannot forge it.
+ */
+#ifndef STORAGE_UNPACK_H
+#define STORAGE_UNPACK_H
+
+#include "base/digest.h"
+#include "base/process.h"
+#include "storage/layer.h"
+
+enum unpack_compression {
+	UNPACK_NONE,
+	UNPACK_GZIP,
+	UNPACK_ZSTD,
+	UNPACK_BZIP2,
+	UNPACK_XZ,
+	UNPACK_DETECT,
+	UNPACK_COMPRESSION_COUNT
+};
+NAME_TABLE_DECLARE(unpack_compression)
+
+struct unpack_limits {
+	uint64_t max_bytes;		 /* sum of file sizes; 0: only the free-space floor */
+	uint64_t free_space_floor_bytes; /* stop before the file system has less than this */
+	uint64_t free_inode_floor;
+	uint64_t ratio_limit; /* unpacked / compressed; 0: none (floors still hold) */
+	uint64_t max_entries;
+};
+void unpack_limits_default(struct unpack_limits *limits);
+
+struct unpacker {
+	int input_fd; /* write compressed bytes here, close for end of file */
+	int inflate_result_fd, writer_result_fd;
+	struct child inflate, writer;
+};
+
+struct unpack_result {
+	struct digest diff_id; /* of the tar bytes */
+	uint64_t tar_bytes, diff_bytes, file_count;
+};
+
+/** Start both children for a staged layer (form decides how owners and whiteouts are written; maps NULL in single form). */
+int unpack_start(int diff_dir_fd, enum layer_form form, const struct idmaps *maps,
+		 enum unpack_compression compression, const struct unpack_limits *limits,
+		 struct unpacker *ret_unpacker, struct err *err);
+/** After input_fd was closed: wait, and take the result. On failure both children are gone and err is the true cause. */
+int unpack_finish(struct unpacker *unpacker, struct unpack_result *ret_result, struct err *err);
+/** Kill and reap. */
+void unpack_abort(struct unpacker *unpacker);
+
+/**
+ * The tar reader and writer themselves, for the writer child, tests and fuzzing: read tar from input_fd and make the tree in dir_fd.
+ */
+int unpack_tar(int input_fd, int dir_fd, enum layer_form form, const struct unpack_limits *limits,
+	       struct unpack_result *ret_result, struct err *err);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storage/volume.h - named volumes
+ *
+ *	volumes/NAME/meta	record: name, driver, labels, options, created, anonymous
+ *	volumes/NAME/_data/	the content
+ *
+ * The record's directory is made with mkdir: exactly one winner. Who uses a volume is found by looking at the containers'
+ * records (engine/container).
+ */
+#ifndef STORAGE_VOLUME_H
+#define STORAGE_VOLUME_H
+
+#include "base/strv.h"
+#include "storage/store.h"
+
+struct volume {
+	char *name;
+	char *driver;		     /* "local" */
+	struct strv labels, options; /* NAME=VALUE */
+	int64_t created_ns;
+	bool anonymous;
+	bool needs_copy_up; /* new and never mounted: the image's content goes in first (R22) */
+	bool damaged;
+	char *mount_point; /* absolute path of _data */
+};
+void volume_free(struct volume *volume);
+DEFINE_CLEANUP(volume)
+#define cleanup_volume __attribute__((cleanup(volume_free_ptr)))
+
+struct volume_list {
+	struct volume **items;
+	size_t count;
+};
+void volume_list_release(struct volume_list *list);
+
+/** [a-zA-Z0-9][a-zA-Z0-9_.-]* as podman has it. */
+bool volume_name_is_valid(const char *name);
+/** name NULL: an anonymous one with a 64-digit name. ERR_EXISTS. */
+int volume_create(struct store *store, const char *name, const struct strv *labels,
+		  const struct strv *options, bool anonymous, struct volume **ret_volume,
+		  struct err *err);
+/** By name, or by a unique prefix when allow_prefix: 1, 0, -1 (ERR_AMBIGUOUS). */
+int volume_find(struct store *store, const char *name, bool allow_prefix,
+		struct volume **ret_volume, struct err *err);
+int volume_list(struct store *store, struct volume_list *ret_list, struct err *err);
+/** fd of _data, O_PATH | O_DIRECTORY. */
+int volume_open(struct store *store, const struct volume *volume, struct err *err);
+int volume_lock(struct store *store, const char *name, struct err *err);
+/** The content was copied up: remember it. */
+int volume_set_copied(struct store *store, const char *name, struct err *err);
+int volume_remove(struct store *store, const char *name, struct err *err);
+/** Copy the tree at source_fd into the empty volume directory, owners and xattrs kept, no link followed (R22). Runs as root of the user namespace. */
+int volume_copy_up(int source_fd, int data_fd, struct err *err);
+
+#endif
