@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image.h - references, pull, and what users do with images
+ *
+ * All bytes from outside are fetched, hashed and unpacked by libexec/dhow/transfer, a process of its own, that is told what to do by
+ * one JSON request on a socket and answers with JSON lines: events of progress, then a result or an error.
+ */
+#ifndef ENGINE_IMAGE_H
+#define ENGINE_IMAGE_H
+
+#include "base/digest.h"
+#include "base/names.h"
+#include "base/strbuf.h"
+#include "base/strv.h"
+#include "engine/engine.h"
+#include "storage/image.h"
+
+/**
+ * A reference as docker and podman read it: [HOST[:PORT]/]PATH[:TAG][@DIGEST]. Made by image_ref_parse() only.
+ */
+struct image_ref {
+	char *registry;	      /* "docker.io", "localhost:5000"; NULL: a short name */
+	char *path;	      /* "library/alpine" */
+	char *tag;	      /* NULL: none was said */
+	struct digest digest; /* "": none */
+};
+void image_ref_release(struct image_ref *ref);
+#define cleanup_image_ref __attribute__((cleanup(image_ref_release)))
+/** ERR_USAGE tells what is wrong. Upper case in the path is refused. */
+int image_ref_parse(const char *text, struct image_ref *ret_ref, struct err *err);
+/** The full name with the tag ("latest" if there is neither tag nor digest); a short name is completed with registry. Yours. */
+char *image_ref_full(const struct image_ref *ref, const char *default_registry);
+
+enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER, PULL_NEWER, PULL_POLICY_COUNT };
+NAME_TABLE_DECLARE(pull_policy)
+
+enum progress_kind {
+	PROGRESS_LAYER_START, /* total_bytes known or 0 */
+	PROGRESS_LAYER_BYTES, /* done_bytes so far */
+	PROGRESS_LAYER_DONE,
+	PROGRESS_LAYER_SKIPPED, /* it is in the store */
+	PROGRESS_TEXT,		/* text: "Trying to pull ...", "Writing manifest" */
+	PROGRESS_KIND_COUNT
+};
+struct progress {
+	enum progress_kind kind;
+	const char *id; /* digest of the blob */
+	uint64_t done_bytes, total_bytes;
+	const char *text;
+};
+typedef void (*progress_function)(void *arg, const struct progress *progress);
+
+/** Options of pull, and of run, create and build when they pull. */
+struct image_pull_opts {
+	char *policy;			      /* --policy or --pull: missing always never newer */
+	char *os, *arch, *variant, *platform; /* NULL: this machine's */
+	char *authfile, *creds, *cert_dir;    /* creds: USER[:PASSWORD] */
+	int tls_verify;			      /* -1 unset, 0, 1 */
+	int64_t retry;			      /* default 3 */
+	char *retry_delay;		      /* duration; NULL: 1s, doubled each time */
+	bool all_tags;
+	bool quiet;
+};
+
+/**
+ * Find a local image by what a user types: id, id prefix, full name, name without tag or registry (localhost/ and the names of
+ * docker.io are tried), name@digest. 1, 0, -1 (ERR_AMBIGUOUS, ERR_USAGE).
+ */
+int image_resolve(struct engine *engine, const char *text, struct image **ret_image,
+		  struct err *err);
+
+/**
+ * Make an image available as the policy says. Transports docker:// (default) and oci:PATH[:NAME], oci-archive:, docker-archive:, dir:.
+ * ERR_NOT_FOUND, ERR_AUTH, ERR_UNAVAILABLE, ERR_DENIED. Interrupted by SIGINT/SIGTERM: nothing is visible, a retry resumes.
+ */
+int image_pull(struct engine *engine, const char *text, const struct image_pull_opts *opts,
+	       progress_function progress, void *progress_arg, struct image **ret_image,
+	       struct err *err);
+
+/** True when image has the platform that opts ask for (or this machine's). */
+bool image_matches_platform(const struct image *image, const struct image_pull_opts *opts,
+			    struct err *err);
+
+struct image_rm_opts {
+	bool all, force, ignore, no_prune;
+};
+/**
+ * Take the name away, and the image with its last name. In use by a container: ERR_IN_USE, unless force (the containers are removed).
+ * @param ret_untagged, ret_deleted  what rmi prints
+ */
+int image_rm(struct engine *engine, const char *text, const struct image_rm_opts *opts,
+	     struct strv *ret_untagged, struct strv *ret_deleted, struct err *err);
+
+/** podman's `image inspect` object. New reference. */
+json_t *image_inspect(struct engine *engine, const struct image *image, struct err *err);
+/** podman's `history` list, newest first: objects with Id Created CreatedBy Size Comment Tags. New reference. */
+json_t *image_history(struct engine *engine, const struct image *image, struct err *err);
+
+/** One row of `images`: an image and one of its names (NULL: none). */
+struct image_row {
+	const struct image *image;
+	const char *name;
+};
+/**
+ * Rows for `images`, filtered: reference=, label=, dangling=, before=, since=, until=, id=, containers=, intermediate=, readonly=.
+ * ERR_USAGE for an unknown filter.
+ * @param names     IMAGE arguments (patterns), may be empty
+ */
+int image_rows(struct engine *engine, const struct image_list *list, const struct strv *names,
+	       const struct strv *filters, struct image_row **ret_rows, size_t *ret_count,
+	       struct err *err);
+
+#endif
