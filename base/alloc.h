@@ -25,6 +25,9 @@ char *xstrndup(const char *text, size_t length);
 void *xmemdup(const void *data, size_t size);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** End the process because memory is out, when somebody else's allocator said so. */
+void alloc_failed(void) __attribute__((noreturn));
+
 static inline void alloc_free_ptr(void *ptr_to_ptr)
 {
 	free(*(void **)ptr_to_ptr);

@@ -20,12 +20,16 @@ struct strv;
 struct strbuf;
 
 #define JSON_LIMIT_BYTES (4U << 20) /* R13: manifest, config, token */
+#define JSON_LIMIT_DEPTH 64
 
 /**
  * Parse a whole document that must be an object or array. what is named in the message ("manifest 'sha256:...'").
  * New reference, or NULL with ERR_CORRUPT.
  */
 json_t *json_parse(const char *text, size_t length, const char *what, struct err *err);
+/** The same with another limit, for documents of our own. */
+json_t *json_parse_limited(const char *text, size_t length, size_t limit_bytes, const char *what,
+			   struct err *err);
 
 static inline void json_decref_ptr(json_t **json)
 {
@@ -39,7 +43,8 @@ json_t *json_at(const json_t *object, ...) __attribute__((sentinel));
 const char *json_get_string(const json_t *object, const char *fallback, ...)
 	__attribute__((sentinel));
 int64_t json_get_int(const json_t *object, int64_t fallback, ...) __attribute__((sentinel));
-bool json_get_bool(const json_t *object, bool fallback, ...) __attribute__((sentinel));
+/** fallback is a bool; C does not allow one before varying arguments. */
+bool json_get_bool(const json_t *object, int fallback, ...) __attribute__((sentinel));
 /** Append the strings of the array at key. 0, also when it is missing or null; -EINVAL when it is something else. */
 int json_get_strv(const json_t *object, const char *key, struct strv *list);
 

@@ -40,11 +40,18 @@ int record_write_json(int dir_fd, const char *name, const char *kind, unsigned v
  * Read and check. 1 found, 0 there is no such file, -1 failed (ERR_CORRUPT: damaged, of another kind or a newer version).
  * @param max_version  the newest version that the caller understands
  * @param body         replaced by the body
+ * @param ret_version  or NULL
  */
 int record_read(int dir_fd, const char *name, const char *kind, unsigned max_version,
 		struct strbuf *body, unsigned *ret_version, struct err *err);
 int record_read_json(int dir_fd, const char *name, const char *kind, unsigned max_version,
 		     json_t **ret_body, struct err *err);
+/**
+ * Check a text that was read from a file of this name, and leave only the body in it. 0, or -1 with ERR_CORRUPT; then the
+ * text is of no use any more.
+ */
+int record_check(struct strbuf *text, const char *name, const char *kind, unsigned max_version,
+		 unsigned *ret_version, struct err *err);
 /** Header and body as one text, for programs that write records with bare hands (the monitor). */
 void record_format(struct strbuf *out, const char *kind, unsigned version, const void *body,
 		   size_t length);

@@ -50,6 +50,9 @@ char *strbuf_take(struct strbuf *buf);
  */
 void strbuf_add_escaped(struct strbuf *buf, const char *text);
 
+/** Bytes of the valid UTF-8 sequence that text starts with: 1 to 4, or 0 when it is invalid or the end. */
+size_t utf8_sequence(const char *text);
+
 #define cleanup_strbuf __attribute__((cleanup(strbuf_release)))
 
 static inline bool str_equal(const char *a, const char *b)

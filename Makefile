@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# One makefile, no configure step. Everything is made below $(BUILD). `make help` lists the targets.
+#
+#   make SAN=1          AddressSanitizer and UBSan, in build-san/
+#   make BUILD=DIR      somewhere else, for a second tree beside the first
+#   config.mak          local settings, read if it is there (CC = gcc-14, PREFIX = /usr, ...)
+#
+# Each folder becomes a static library and binaries take only the objects that they need: this is what keeps the heavy
+# libraries of `transfer` out of `dhow`, whose start must cost less than a millisecond.
+
+-include config.mak
+
+# `make V=1` shows whole commands
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1) $@')
+
+FUZZING := $(filter fuzz,$(MAKECMDGOALS))
+ifeq ($(origin CC),default)
+CC := $(if $(FUZZING),clang,gcc)
+endif
+BUILD ?= $(if $(FUZZING),build-fuzz,$(if $(SAN),build-san,build))
+PREFIX ?= /usr/local
+LIBEXECDIR ?= $(PREFIX)/libexec/dhow
+VERSION := 0.1.0
+
+# --- flags (R29) ---
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wformat=2 -Wvla -Wpointer-arith \
+	-Wwrite-strings -Wno-unused-parameter -Wno-missing-field-initializers $(if $(FUZZING),-Wno-error)
+SANITIZERS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZE := $(if $(SAN)$(FUZZING),$(SANITIZERS))
+SANITIZE += $(if $(FUZZING),-fsanitize=fuzzer-no-link)
+CF := $(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection)
+HARDEN := -fstack-protector-strong -fstack-clash-protection $(CF) -fno-strict-aliasing \
+	$(if $(strip $(SANITIZE)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+have = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
+HAVE_ISAL := $(call have,libisal)
+
+CPPFLAGS_ALL := -I. -D_GNU_SOURCE -DDHOW_VERSION='"$(VERSION)"' -DDHOW_LIBEXEC_DIR='"$(LIBEXECDIR)"' \
+	$(if $(HAVE_ISAL),-DHAVE_ISAL=1) $(CPPFLAGS)
+CFLAGS_ALL := -std=gnu11 -O2 -g $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
+LDFLAGS_ALL := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections $(SANITIZE) $(LDFLAGS)
+BANNED := -include base/banned.h
+COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-sections -MMD -MP -c
+
+DHOW_LIBS := -ljansson -lseccomp
+TRANSFER_LIBS := -lcurl -larchive -lcrypto -lzstd $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
+
+# --- what there is ---
+FOLDERS := cli engine network storage rootless base
+MAINS := cli/main.c $(wildcard engine/*/*_main.c)
+sources = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIBS := $(FOLDERS:%=$(BUILD)/lib%.a)
+# from the right to the left in the direction of use, so that one pass of the linker is enough
+ENGINE_LIBS := $(filter-out %/libcli.a,$(LIBS))
+
+BINARIES := $(if $(wildcard cli/main.c),$(BUILD)/dhow) \
+	$(if $(wildcard engine/image/transfer_main.c),$(BUILD)/libexec/dhow/transfer) \
+	$(if $(wildcard engine/monitor/monitor_main.c),$(BUILD)/libexec/dhow/monitor) \
+	$(if $(wildcard engine/runtime/runtime_main.c),$(BUILD)/dhow-runtime)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test-*.c))
+FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
+KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
+
+.PHONY: all help check check-all check-includes unit corpus tests fuzz lint install deps demo bench clean force
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(LIBS) $(BINARIES)
+
+help:
+	@echo 'make                       build $(BUILD)/dhow and its helpers'
+	@echo 'make check [T=FILE]        tests that take about a minute; T= runs one file'
+	@echo 'make check-all             all tests'
+	@echo 'make unit [T=NAME]         unit tests; T=parse runs test-parse'
+	@echo 'make fuzz F=NAME           fuzz one parser with clang (FUZZ_ARGS=-max_total_time=60)'
+	@echo 'make check-includes lint   direction of includes; format and static checks'
+	@echo 'make deps                  install what building and running needs (Debian, as root)'
+	@echo 'make install               DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
+	@echo 'make demo bench clean'
+
+# --- objects and libraries ---
+# the command line of the compiler is remembered: other flags make everything anew, another makefile does not
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(COMPILE) $(BANNED))' | cmp -s - $@ || echo '$(subst ','\'',$(COMPILE) $(BANNED))' >$@
+
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -fPIE -o $@ $<
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) $(BANNED) -fPIE -o $@ $<
+
+# written beside and renamed: several makes in one tree do not see half a library
+define library
+$(BUILD)/lib$(1).a: $(call objects,$(call sources,$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@.$$$$$$$$ && ar rcsD $$@.$$$$$$$$ $$^ && mv $$@.$$$$$$$$ $$@
+endef
+$(foreach folder,$(FOLDERS),$(eval $(call library,$(folder))))
+
+# --- binaries ---
+$(BUILD)/dhow: $(BUILD)/obj/cli/main.o $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
+
+$(BUILD)/dhow-runtime: $(BUILD)/obj/engine/runtime/runtime_main.o $(ENGINE_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
+
+$(BUILD)/libexec/dhow/transfer: $(BUILD)/obj/engine/image/transfer_main.o $(ENGINE_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
+
+# one per running container: static and small, because nothing that it maps is shared with anybody else
+MONITOR_OBJECTS := $(patsubst %.c,$(BUILD)/small/%.o,$(wildcard engine/monitor/monitor_*.c))
+MONITOR_LINK := $(if $(SAN),-pie,-static-pie)
+$(BUILD)/small/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) $(BANNED) -Os -fPIE -o $@ $<
+
+$(BUILD)/libexec/dhow/monitor: $(MONITOR_OBJECTS) $(ENGINE_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(MONITOR_LINK) $(LDFLAGS_ALL) -o $@ $^
+
+# --- tests ---
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(DHOW_LIBS) $(TRANSFER_LIBS)
+
+# with clang a real fuzzer, else a program that runs the corpus
+FUZZ_DRIVER := $(if $(FUZZING),,$(BUILD)/obj/tests/fuzz/corpus.o)
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_DRIVER) $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
+
+$(BUILD)/tests/kernel/%: $(BUILD)/obj/tests/kernel/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
+
+tests: $(UNIT_TESTS) $(FUZZ_CORPUS) $(KERNEL_TESTS)
+
+unit: $(if $(T),$(BUILD)/tests/unit/test-$(T:test-%=%),$(UNIT_TESTS))
+	@status=0; for test in $^; do echo "== $${test##*/}"; $$test || status=1; done; exit $$status
+
+corpus: $(FUZZ_CORPUS)
+	@status=0; for test in $^; do name=$${test##*/fuzz-}; $$test tests/fuzz/corpus/$$name || status=1; done; exit $$status
+
+fuzz: $(BUILD)/tests/fuzz/fuzz-$(F)
+	@mkdir -p $(BUILD)/corpus/$(F)
+	$< $(FUZZ_ARGS) $(BUILD)/corpus/$(F) $(wildcard tests/fuzz/corpus/$(F))
+
+check: all tests
+	BUILD=$(BUILD) tests/check.sh $(T)
+
+check-all: all tests check-includes
+	BUILD=$(BUILD) tests/check.sh --all $(T)
+
+check-includes:
+	@CC='$(CC)' tests/check-includes.sh
+
+demo: all
+	BUILD=$(BUILD) tests/demo.sh
+
+bench: all
+	BUILD=$(BUILD) tests/bench.sh
+
+SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
+lint: check-includes
+	clang-format --dry-run -Werror $(SOURCES)
+
+deps:
+	sh tests/deps.sh
+
+# --- install ---
+INSTALL_TO := $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(INSTALL_TO)/bin $(DESTDIR)$(LIBEXECDIR) $(INSTALL_TO)/share/man/man1
+	install -m 755 $(filter-out %/libexec/%,$(filter $(BUILD)/%,$(BINARIES))) $(INSTALL_TO)/bin
+	install -m 755 $(foreach binary,$(BINARIES),$(findstring $(BUILD)/libexec/dhow/$(notdir $(binary)),$(binary))) \
+		$(DESTDIR)$(LIBEXECDIR)
+	$(if $(wildcard docs/*.1),install -m 644 $(wildcard docs/*.1) $(INSTALL_TO)/share/man/man1)
+	$(if $(wildcard completions/dhow.bash),install -D -m 644 completions/dhow.bash \
+		$(INSTALL_TO)/share/bash-completion/completions/dhow)
+	$(if $(wildcard completions/dhow.zsh),install -D -m 644 completions/dhow.zsh \
+		$(INSTALL_TO)/share/zsh/site-functions/_dhow)
+	$(if $(wildcard completions/dhow.fish),install -D -m 644 completions/dhow.fish \
+		$(INSTALL_TO)/share/fish/vendor_completions.d/dhow.fish)
+
+clean:
+	rm -rf build build-san build-fuzz
+
+-include $(shell find $(BUILD)/obj $(BUILD)/small -name '*.d' 2>/dev/null)
