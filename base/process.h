@@ -52,7 +52,11 @@ struct spawn {
 
 /** Start a program (vfork-like; signal mask and dispositions are reset). ERR_UNSUPPORTED when the program is missing. */
 int process_spawn(const struct spawn *spawn, struct child *ret_child, struct err *err);
-/** Start, wait, and give its exit status (0..255; 128+n for a signal). Output is limited to limit bytes of *out, may be NULL. */
+#define PROCESS_OUTPUT_LIMIT_BYTES (1U << 20)
+/**
+ * Start, wait, and give its exit status (0..255; 128+n for a signal). What it prints is appended to out and error_out; what
+ * is more than PROCESS_OUTPUT_LIMIT_BYTES is read and dropped. With NULL the descriptor of spawn is used.
+ */
 int process_run(const struct spawn *spawn, struct strbuf *out, struct strbuf *error_out,
 		int *ret_status, struct err *err);
 /** Path of an executable: 1 found (yours), 0 not. Searches PATH, /usr/local/{bin,sbin}, /usr/{bin,sbin}, /bin, /sbin. */
