@@ -34,6 +34,27 @@
 #define MOVE_MOUNT_BENEATH 0x00000200
 #endif
 
+/* Landlock as of ABI 6 (Linux 6.12); an older kernel takes the first members only, its ABI number tells which bits it knows */
+struct kernel_landlock_attr {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net;
+	uint64_t scoped;
+};
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
+#endif
+#ifndef LANDLOCK_ACCESS_NET_BIND_TCP
+#define LANDLOCK_ACCESS_NET_BIND_TCP	(1ULL << 0)
+#define LANDLOCK_ACCESS_NET_CONNECT_TCP (1ULL << 1)
+#endif
+#ifndef LANDLOCK_SCOPE_SIGNAL
+#define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
+#define LANDLOCK_SCOPE_SIGNAL		    (1ULL << 1)
+#endif
+
 static inline int sys_openat2(int dir_fd, const char *path, struct open_how *how, size_t size)
 {
 	return (int)syscall(SYS_openat2, dir_fd, path, how, size);
@@ -86,7 +107,7 @@ static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
-static inline int sys_landlock_create_ruleset(const struct landlock_ruleset_attr *attr, size_t size,
+static inline int sys_landlock_create_ruleset(const struct kernel_landlock_attr *attr, size_t size,
 					      uint32_t flags)
 {
 	return (int)syscall(SYS_landlock_create_ruleset, attr, size, flags);
