@@ -8,6 +8,8 @@
  *
  * A start, as engine/container does it (C: command line, M: the monitor to be, I: the container's init):
  *
+ *	C	runtime_userns_start()		optional, as early as the maps are known: newuidmap || newgidmap run beside all that
+ *						follows, and idmap_write() and runtime_sync_mapped() below fall away
  *	C	runtime_plan_new()		parse and check
  *	C	fork -> M
  *	M	runtime_clone()	-> I		user and pid namespace (and what else is shared or joined); I unshares the rest and prepares detached
@@ -15,6 +17,7 @@
  *	M	exec libexec/dhow/monitor	stays the parent of I
  *	C	idmap_write(pid of I)		newuidmap || newgidmap
  *	C	runtime_sync_mapped()		I goes on: mounts, devices, masks, pivot, user, capabilities, seccomp
+ *						(runtime_userns_finish() instead, if it was started early)
  *	C	network_start(), network_finish() meanwhile
  *	C	runtime_sync_go()		I executes the program
  *	C	runtime_sync_result()		end of file: started; or the struct err of I
@@ -38,6 +41,7 @@
 
 struct err;
 struct runtime_plan;
+struct runtime_sync;
 
 /** What an OCI configuration cannot say, because it needs the mounted image (R6, R7) or descriptors. */
 struct runtime_extra {
@@ -88,12 +92,40 @@ const struct idmaps *runtime_plan_maps(const struct runtime_plan *plan);
 /** True when the container gets a network namespace of its own. */
 bool runtime_plan_new_network(const struct runtime_plan *plan);
 
+/**
+ * A user namespace that is made ahead of time, so that the helpers which write its maps (2 ms, the largest single cost of a start) run
+ * while the command line still reads images and writes records. A tiny process keeps it until runtime_userns_finish().
+ */
+struct runtime_userns {
+	pid_t holder_pid; /* a child of the caller, 0: none */
+	int userns_fd;
+	struct idmap_writer writer;
+	const struct idmaps *maps; /* borrowed */
+};
+#define RUNTIME_USERNS_INIT                                                                        \
+	{                                                                                          \
+		0, -1, { 0, 0, -1, -1 }, NULL                                                      \
+	}
+/** Make it and start the helpers; returns at once. maps must stay until runtime_userns_release(). */
+int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_userns,
+			 struct err *err);
+/**
+ * Wait until the maps are written, tell I (sync may be NULL), let the holder go. Call it in the process that started it. After a
+ * failure sync is closed, so that I ends.
+ */
+int runtime_userns_finish(struct runtime_userns *userns, struct runtime_sync *sync,
+			  struct err *err);
+/** Also without finish: kills the helpers and the holder. */
+void runtime_userns_release(struct runtime_userns *userns);
+
 struct runtime_io {
 	int stdin_fd, stdout_fd, stderr_fd; /* without a terminal; borrowed */
 	int console_fd; /* a socket to which the pty's master is sent (one byte and the fd), with a terminal */
 	uint16_t rows, columns; /* first size of the terminal; 0: unset */
 	int started_fd; /* pipe to the monitor, closed by exec: end of file says started. One byte 'x' before: it failed */
 	int cgroup_fd; /* CLONE_INTO_CGROUP, or -1 */
+	const struct runtime_userns
+		*userns; /* I joins it; NULL: runtime_clone() makes the user namespace */
 };
 
 /** The two ends of the conversation between C and I. */
@@ -142,6 +174,13 @@ struct runtime_exec {
  * namespace (the caller waits for it); -1 with ERR_NO_COMMAND, ERR_CANNOT_RUN ... after the child told why it failed.
  */
 int runtime_exec(const struct runtime_exec *exec, pid_t *ret_pid, int *ret_pid_fd, struct err *err);
+
+/**
+ * R5, CVE-2019-5736: main() calls this first for commands that enter containers. When the file that this program was started from could
+ * be changed by its user (who is root in the container), the program starts itself again from a sealed copy in memory; does not
+ * return then. A file that only somebody else can write needs nothing and costs two system calls.
+ */
+int runtime_protect_self(char **argv, struct err *err);
 
 /* The default profile (R8): the only place where it is written down. */
 /** Default capabilities as "CAP_..." names, sorted. */
