@@ -4,6 +4,7 @@
 #
 #   make SAN=1          AddressSanitizer and UBSan, in build-san/
 #   make BUILD=DIR      somewhere else, for a second tree beside the first
+#   make FOLDERS=base   only these folders; the right-most last: FOLDERS='storage rootless base'
 #   config.mak          local settings, read if it is there (CC = gcc-14, PREFIX = /usr, ...)
 #
 # Each folder becomes a static library and binaries take only the objects that they need: this is what keeps the heavy
