@@ -8,6 +8,12 @@
  * form says how owners and whiteouts were written: "mapped" (real owners; whiteouts are 0:0 devices, opaque directories
  * user.overlay.opaque) or "single" (all files are the user's; owners and modes in user.containers.override_stat, whiteouts as
  * fuse-overlayfs writes them). A layer in the other form than the machine can use now is unpacked again from its blob.
+ *
+ * layer_publish() does not wait for the disk: image_put() syncs once for all layers of an image, and a layer that no image
+ * record named before a power cut is not there after it (unsynced.h). So a layer is good as soon as it is visible, for pulls that
+ * share it too, but only a record keeps it.
+ *
+ * Calling sequence: layer_lock, layer_find (0: go on), layer_stage, unpack into diff/, check the diffID, layer_publish.
  */
 #ifndef STORAGE_LAYER_H
 #define STORAGE_LAYER_H
@@ -39,9 +45,14 @@ int layer_lock(struct store *store, const struct digest *diff_id, struct err *er
 /** A staging directory with an empty diff/ (mode 0755, owner container root). */
 int layer_stage(struct store *store, const struct digest *diff_id, struct staging *ret_staging,
 		struct err *err);
-/** Write meta, sync, rename. Already there by now is success (the staging is dropped). */
+/**
+ * Write meta and rename. Already there by now is success (the staging is dropped); one that is damaged, lost or of the other form is
+ * replaced. On failure the staging is kept: discard it.
+ */
 int layer_publish(struct store *store, struct staging *staging, const struct layer_meta *meta,
 		  struct err *err);
+/** True when the store has, or had, a layer in single form: then a user of layers must look at each. One system call. */
+bool layer_any_single(struct store *store);
 int layer_remove(struct store *store, const struct digest *diff_id, struct err *err);
 /** All diffIDs in the store, as "sha256:..." */
 int layer_list(struct store *store, struct strv *ret_diff_ids, struct err *err);

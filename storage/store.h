@@ -11,7 +11,9 @@
  *	$XDG_RUNTIME_DIR/dhow/ (--runroot)	sockets, cached filters and ranges; may be lost at any time
  *
  * Publishing is a rename (R27): staging_new() makes tmp/NAME with a lock held; work happens inside; staging_publish() syncs
- * and renames. Entries in tmp/ whose lock nobody holds are abandoned: store_open() of a command that writes removes them.
+ * and renames. Entries in tmp/ whose lock nobody holds are abandoned: store_open() of a command that writes removes them,
+ * in a child that it waits for no longer than 20 ms. The locks are record locks on tmp/lock, one byte per entry, so that they
+ * leave no files behind.
  * Locks are taken in the order images < layers < names < container < volume < network, none over the network or user code.
  * Readers never lock. Uses base and rootless.
  */
@@ -44,6 +46,9 @@ struct store {
 	bool read_only; /* the file system is: readers work, writers fail with ERR_DENIED */
 	struct strv
 		additional_roots; /* read-only stores below which images and layers are looked up too (U27) */
+	int *additional_fds; /* one per additional root; -1: it cannot be opened, a debug line told why */
+	struct id_ranges *ranges; /* private: NULL until store_id_ranges() */
+	struct idmaps *maps;	  /* private: NULL until store_idmaps() */
 };
 
 struct store_options {
@@ -90,6 +95,8 @@ void staging_discard(struct store *store, struct staging *staging);
  * process is started), else in a user namespace with the default maps.
  */
 int store_remove_tree(struct store *store, int dir_fd, const char *name, struct err *err);
+/** Sync everything of the store's file system. One call, however many files were written. */
+int store_sync(struct store *store, struct err *err);
 /** The default maps of this user (cached in the store object). Borrowed. */
 int store_idmaps(struct store *store, const struct idmaps **ret_maps, struct err *err);
 /** The user's ranges (cached in the store object). Borrowed. */

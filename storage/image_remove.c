@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storage/image_remove.c - remove an image and what only it needs
+ *
+ * The record is moved into a directory below tmp/: from then on the image is gone, and that directory is the list of what is
+ * still to do. Then layers and blobs that no other record names are moved there too, and the whole goes. A process that dies in
+ * between leaves the directory, and whoever collects tmp/ goes on from the record in it: no layer is ever forgotten.
+ */
+#include "storage/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "storage/image_private.h"
+#include "storage/layer.h"
+#include "storage/store.h"
+
+#define REMOVED_RECORD "record"
+
+/* The digests that an image needs, layers apart from blobs because one number can be both (an uncompressed layer). */
+struct needs {
+	struct strv layers;
+	struct strv blobs;
+};
+#define NEEDS_INIT                                                                                 \
+	{                                                                                          \
+		STRV_INIT, STRV_INIT                                                               \
+	}
+
+static void needs_release(struct needs *needs)
+{
+	strv_release(&needs->layers);
+	strv_release(&needs->blobs);
+}
+#define cleanup_needs __attribute__((cleanup(needs_release)))
+
+static void need(struct strv *list, const struct digest *digest)
+{
+	if (digest_is_set(digest))
+		strv_add(list, digest->text);
+}
+
+static void need_text(struct strv *list, const char *text)
+{
+	struct digest digest;
+
+	if (text != NULL && digest_parse(text, &digest) == 0)
+		strv_add(list, digest.text);
+}
+
+/* The record is lost: the manifest and the config tell as well, if they are there. */
+static void needs_of_damaged(struct store *store, const struct digest *manifest_digest,
+			     struct needs *needs)
+{
+	struct image pretended = { .manifest = *manifest_digest };
+	cleanup_json json_t *manifest = NULL;
+	cleanup_json json_t *config = NULL;
+	struct err ignored; /* what cannot be read needs nothing */
+	const json_t *item;
+	size_t i;
+
+	if (!digest_is_set(manifest_digest))
+		return;
+	need(&needs->blobs, manifest_digest);
+	if (image_manifest(store, &pretended, &manifest, &ignored) < 0)
+		return;
+	need_text(&needs->blobs, json_get_string(manifest, NULL, "config", "digest", NULL));
+	json_array_foreach (json_at(manifest, "layers", NULL), i, item)
+		need_text(&needs->blobs, json_get_string(item, NULL, "digest", NULL));
+
+	if (digest_parse(json_get_string(manifest, "", "config", "digest", NULL),
+			 &pretended.config) < 0 ||
+	    image_config(store, &pretended, &config, &ignored) < 0)
+		return;
+	json_array_foreach (json_at(config, "rootfs", "diff_ids", NULL), i, item)
+		need_text(&needs->layers, json_string_value(item));
+}
+
+static void needs_of(struct store *store, const struct image *image, struct needs *needs)
+{
+	if (image->damaged) {
+		needs_of_damaged(store, &image->manifest, needs);
+		return;
+	}
+	need(&needs->blobs, &image->manifest);
+	need(&needs->blobs, &image->config);
+	need(&needs->blobs, &image->index);
+	for (size_t i = 0; i < image->layer_count; i++) {
+		need(&needs->layers, &image->layers[i].diff_id);
+		need(&needs->blobs, &image->layers[i].blob);
+	}
+}
+
+static int needs_of_all(struct store *store, struct needs *needs, struct err *err)
+{
+	cleanup_image_scan struct image_scan scan = { { NULL, 0 }, { NULL, 0 } };
+
+	if (image_scan(store, store->root_fd, &scan, err) < 0)
+		return -1;
+	for (size_t i = 0; i < scan.images.count; i++)
+		needs_of(store, scan.images.items[i], needs);
+	strv_sort(&needs->layers);
+	strv_sort(&needs->blobs);
+	return 0;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_needed(const struct strv *sorted, const char *text)
+{
+	return sorted->count > 0 &&
+	       bsearch(&text, sorted->items, sorted->count, sizeof(char *), compare_texts) != NULL;
+}
+
+/*
+ * Move what mine has and nobody else needs to the directory. The images lock is held.
+ */
+static int move_unneeded(struct store *store, const struct needs *mine, int to_dir_fd,
+			 struct strv *ret_removed, struct err *err)
+{
+	cleanup_needs struct needs others = NEEDS_INIT;
+	cleanup_fd int blobs_fd = -1;
+
+	if (needs_of_all(store, &others, err) < 0)
+		return -1;
+	for (size_t i = mine->layers.count; i-- > 0;) {
+		struct digest diff_id;
+
+		if (is_needed(&others.layers, mine->layers.items[i]) ||
+		    digest_parse(mine->layers.items[i], &diff_id) < 0)
+			continue;
+		if (layer_move_away(store, &diff_id, to_dir_fd, err) < 0)
+			return -1;
+		if (ret_removed != NULL && !strv_contains(ret_removed, diff_id.text))
+			strv_add(ret_removed, diff_id.text);
+	}
+
+	blobs_fd = store_open_dir(store, BLOBS_DIR, true, err);
+	if (blobs_fd < 0)
+		return -1;
+	for (size_t i = 0; i < mine->blobs.count; i++) {
+		const char *hex = str_after(mine->blobs.items[i], "sha256:");
+
+		if (is_needed(&others.blobs, mine->blobs.items[i]))
+			continue;
+		if (unlinkat(blobs_fd, hex, 0) < 0 && errno != ENOENT &&
+		    !image_drop_directory(store, blobs_fd, hex))
+			return err_sys(err, errno, "cannot remove blob '%s' of '%s'",
+				       mine->blobs.items[i], store->root_path);
+	}
+	return 0;
+}
+
+int image_names_remove_all(struct store *store, int names_fd, const struct digest *manifest,
+			   bool digests_too, struct err *err)
+{
+	cleanup_image_scan struct image_scan scan = { { NULL, 0 }, { NULL, 0 } };
+
+	if (image_scan(store, store->root_fd, &scan, err) < 0)
+		return -1;
+	for (size_t i = 0; i < scan.names.count; i++) {
+		const struct image_name *name = &scan.names.items[i];
+
+		if (!digest_equal(&name->manifest, manifest) ||
+		    (!digests_too && strstr(name->name, "@sha256:") != NULL))
+			continue;
+		if (image_name_remove(store, names_fd, name->name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void image_drop_parts(struct store *store, const struct image *image)
+{
+	cleanup_needs struct needs mine = NEEDS_INIT;
+	struct staging staging = STAGING_INIT;
+	struct err ignored; /* the caller has a failure to report already */
+
+	needs_of(store, image, &mine);
+	if (staging_new(store, "rm", &staging, &ignored) < 0)
+		return;
+	move_unneeded(store, &mine, staging.dir_fd, NULL, &ignored);
+	staging_discard(store, &staging);
+}
+
+/* Move the record to tmp/ and make that durable: now the image is gone. */
+static int take_record(struct store *store, const struct image *image, int to_dir_fd,
+		       struct err *err)
+{
+	cleanup_fd int records_fd = store_open_dir(store, IMAGE_RECORDS_DIR, true, err);
+
+	if (records_fd < 0)
+		return -1;
+	if (renameat(records_fd, digest_hex(&image->manifest), to_dir_fd, REMOVED_RECORD) < 0) {
+		if (errno == ENOENT)
+			return err_set(err, ERR_NOT_FOUND, "image '%.19s' is gone already",
+				       image->manifest.text);
+		return err_sys(err, errno, "cannot remove the record of image '%.19s' in '%s'",
+			       image->manifest.text, store->root_path);
+	}
+	if (fsync(to_dir_fd) < 0 || fsync(records_fd) < 0)
+		return err_sys(err, errno, "cannot sync directory '%s/%s'", store->root_path,
+			       IMAGE_RECORDS_DIR);
+	return 0;
+}
+
+static int remove_staged(struct store *store, const struct image *image,
+			 const struct staging *staging, struct strv *ret_removed, struct err *err)
+{
+	cleanup_fd int names_fd = store_open_dir(store, IMAGE_NAMES_DIR, true, err);
+	cleanup_needs struct needs mine = NEEDS_INIT;
+
+	if (names_fd < 0)
+		return -1;
+	needs_of(store, image, &mine);
+	/* names first: a name never means an image that is not there */
+	if (image_names_remove_all(store, names_fd, &image->manifest, true, err) < 0)
+		return -1;
+	if (fsync(names_fd) < 0)
+		return err_sys(err, errno, "cannot sync directory '%s/%s'", store->root_path,
+			       IMAGE_NAMES_DIR);
+	if (take_record(store, image, staging->dir_fd, err) < 0)
+		return -1;
+	if (ret_removed != NULL)
+		strv_add(ret_removed,
+			 digest_is_set(&image->config) ? image->config.text : image->manifest.text);
+	if (move_unneeded(store, &mine, staging->dir_fd, ret_removed, err) < 0)
+		return -1;
+	return image_index_write(store, err);
+}
+
+int image_remove(struct store *store, const struct image *image, struct strv *ret_removed,
+		 struct err *err)
+{
+	struct staging staging = STAGING_INIT;
+	cleanup_fd int lock_fd = -1;
+	int status;
+
+	if (image->read_only)
+		return err_set(err, ERR_DENIED,
+			       "cannot remove image '%.19s': it is in a read-only store",
+			       image->config.text);
+	lock_fd = image_lock(store, err);
+	if (lock_fd < 0)
+		return -1;
+	if (staging_new(store, IMAGE_REMOVAL_KIND, &staging, err) < 0)
+		return err_wrap(err, "cannot remove image '%.19s'", image->config.text);
+	status = remove_staged(store, image, &staging, ret_removed, err);
+	fd_close(&lock_fd);
+	/* the trees go without the lock: others need not wait for that */
+	staging_discard(store, &staging);
+	return status;
+}
+
+void image_finish_removal(struct store *store, int dir_fd)
+{
+	cleanup_needs struct needs mine = NEEDS_INIT;
+	cleanup_fd int lock_fd = -1;
+	cleanup_image struct image *image = NULL;
+	struct err ignored; /* this runs beside a command that asked for something else */
+
+	image = image_removed_record(dir_fd, REMOVED_RECORD, &ignored);
+	if (image == NULL)
+		return;
+	lock_fd = image_lock(store, &ignored);
+	if (lock_fd < 0)
+		return;
+	needs_of(store, image, &mine);
+	move_unneeded(store, &mine, dir_fd, NULL, &ignored);
+	image_index_write(store, &ignored);
+}
