@@ -45,7 +45,7 @@ BANNED := -include base/banned.h
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-sections -MMD -MP -c
 
 DHOW_LIBS := -ljansson -lseccomp
-TRANSFER_LIBS := -lcurl -larchive -lcrypto -lzstd $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
+TRANSFER_LIBS := -lcurl -larchive -lcrypto -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 
 # --- what there is ---
 FOLDERS := cli engine network storage rootless base

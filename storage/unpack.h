@@ -17,6 +17,7 @@
 
 #include "base/digest.h"
 #include "base/process.h"
+#include "base/strv.h"
 #include "storage/layer.h"
 
 enum unpack_compression {
@@ -44,11 +45,25 @@ struct unpacker {
 	int inflate_result_fd, writer_result_fd;
 	struct child inflate, writer;
 };
+#define UNPACKER_INIT                                                                              \
+	{                                                                                          \
+		-1, -1, -1, CHILD_INIT, CHILD_INIT                                                 \
+	}
 
 struct unpack_result {
 	struct digest diff_id; /* of the tar bytes */
-	uint64_t tar_bytes, diff_bytes, file_count;
+	uint64_t compressed_bytes, tar_bytes;
+	uint64_t diff_bytes;	  /* sum of the sizes of regular files */
+	uint64_t file_count;	  /* entries */
+	uint64_t skipped_devices; /* device nodes are never made (R15) */
+	uint64_t dropped_xattrs;  /* not in the allow-list, or the file system has none */
+	struct strv implied;	  /* directories that no entry named, parents first */
 };
+#define UNPACK_RESULT_INIT                                                                         \
+	{                                                                                          \
+		.implied = STRV_INIT                                                               \
+	}
+void unpack_result_release(struct unpack_result *result);
 
 /** Start both children for a staged layer (form decides how owners and whiteouts are written; maps NULL in single form). */
 int unpack_start(int diff_dir_fd, enum layer_form form, const struct idmaps *maps,

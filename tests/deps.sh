@@ -8,7 +8,7 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libjansson-dev libseccomp-dev libsubid-dev libarchive-dev libcurl4-openssl-dev
-	libssl-dev libzstd-dev zlib1g-dev libgpgme-dev libcap-dev'
+	libssl-dev libzstd-dev libbz2-dev liblzma-dev zlib1g-dev libgpgme-dev libcap-dev'
 run='uidmap fuse-overlayfs slirp4netns ca-certificates iproute2 busybox-static'
 test='libcmocka-dev bats clang clang-format'
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storage/sha256.h - compute digests, for libexec/dhow/transfer only (it links libcrypto)
+ *
+ * A file of its own because libcrypto's headers have names that collide with base/err.h (ERR_STATE).
+ */
+#ifndef STORAGE_SHA256_H
+#define STORAGE_SHA256_H
+
+#include <stddef.h>
+
+struct digest;
+struct sha256;
+
+/** Start one. Never NULL: without sha256 in libcrypto the process ends, as without memory. */
+struct sha256 *sha256_new(void);
+void sha256_free(struct sha256 *hash);
+void sha256_update(struct sha256 *hash, const void *data, size_t bytes);
+/** The digest of all that was added; the hash starts anew. */
+void sha256_final(struct sha256 *hash, unsigned char ret_bytes[32]);
+/** The same as text. */
+void sha256_final_digest(struct sha256 *hash, struct digest *ret_digest);
+
+static inline void sha256_free_ptr(struct sha256 **hash)
+{
+	sha256_free(*hash);
+}
+#define cleanup_sha256 __attribute__((cleanup(sha256_free_ptr)))
+
+#endif
