@@ -170,13 +170,15 @@ static int run_child(void *context)
 {
 	struct start *start = context;
 	const struct spawn *spawn = start->spawn;
-	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	/* SIG_DFL, no flags, no mask: all members of the kernel's struct are 0, in whatever order */
+	static const unsigned long by_default[8] = { 0 };
 	sigset_t none;
 	int status;
 
 	/* handlers first, while all signals are blocked: one of ours must not run here */
+	/* by system call, since the C library refuses the two that it keeps for itself, and those may come ignored too */
 	for (int number = 1; number < NSIG; number++)
-		sigaction(number, &by_default, NULL);
+		syscall(SYS_rt_sigaction, number, by_default, NULL, NSIG / 8);
 
 	if (spawn->new_session && setsid() < 0)
 		goto failed;
