@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/container/create.h - the steps of container_create() (private to engine/container)
+ *
+ * Plan, check, apply. struct create is the plan: each step reads options and the image's configuration, checks them, and adds its part to the
+ * record (create.json, see record.h) and to the OCI configuration (config.json). Steps make nothing; what has to be made (volumes) is
+ * noted. create_apply() makes it all, with the container published last.
+ */
+#ifndef ENGINE_CONTAINER_CREATE_H
+#define ENGINE_CONTAINER_CREATE_H
+
+#include "base/json.h"
+#include "engine/container.h"
+#include "engine/runtime.h"
+#include "rootless/rootless.h"
+#include "storage/volume.h"
+
+#include <stdbool.h>
+
+/** One mount of the user's: -v, --mount, --tmpfs, --volumes-from, or a volume of the image. */
+struct create_mount {
+	char *type;	     /* bind, volume, tmpfs, image, devpts, ramfs, glob */
+	char *source;	     /* host path, volume name (NULL: anonymous), image name */
+	char *destination;   /* absolute, clean */
+	struct strv options; /* as they go into the OCI configuration */
+	bool read_only, no_copy, anonymous, copy_up;
+	char *subpath;
+	char *mount_point; /* a volume's directory, once it is made */
+};
+
+struct create {
+	struct engine *engine;
+	const struct container_create_opts *opts;
+	struct image *image;   /* NULL with --rootfs */
+	json_t *image_config;  /* the whole config blob; NULL with --rootfs */
+	json_t *image_process; /* its "config" object, borrowed; never NULL (an empty object) */
+	char *rootfs_path;     /* --rootfs */
+	bool rootfs_overlay;
+
+	struct object_id id;
+	char *name;
+	struct strv argv, env;
+	struct idmaps maps; /* empty: the default */
+	bool own_maps;	    /* other than the default */
+	bool keep_id;
+	char *hostname;
+	struct network_mode network;
+	struct port_mappings ports;
+	struct strv capabilities; /* bounding set */
+	bool privileged, systemd, terminal;
+	struct create_mount *mounts;
+	size_t mount_count;
+
+	json_t *record; /* create.json */
+	json_t *spec;	/* config.json */
+};
+
+/* Steps, in the order in which they are called. All return 0 or -1. */
+
+/** Program and arguments, environment, working directory, user, labels, annotations, stop signal. create_process.c, create_env.c */
+int create_process(struct create *create, const struct strv *argv, struct err *err);
+int create_env(struct create *create, struct err *err);
+/** Read a file of --env-file (docker's grammar) into env; exec uses it too. */
+int create_env_file(const char *path, struct strv *env, struct err *err);
+/** User namespace, pid, ipc, uts, cgroup and network namespaces, joins. create_namespaces.c, create_network.c */
+int create_network_mode(struct create *create, struct err *err);
+int create_namespaces(struct create *create, struct err *err);
+int create_network(struct create *create, struct err *err);
+/** Capabilities, seccomp, masks, devices, rlimits, sysctls. create_security.c */
+int create_security(struct create *create, struct err *err);
+/** Mounts of the user and of the system. create_mounts.c, create_mount_parse.c */
+int create_mounts(struct create *create, struct err *err);
+/** Limits, restart, log, health. create_limits.c, create_life.c */
+int create_limits(struct create *create, struct err *err);
+int create_life(struct create *create, struct err *err);
+
+/* Helpers that steps share. */
+
+/** Borrowed object below the OCI configuration ("linux"), made when missing. */
+json_t *create_spec_object(struct create *create, const char *key);
+/** Append an OCI mount. */
+void create_spec_mount(struct create *create, const char *destination, const char *type,
+		       const char *source, const struct strv *options);
+/** Add a parsed mount to the plan; ERR_USAGE when the destination is taken. */
+int create_add_mount(struct create *create, struct create_mount *mount_take, struct err *err);
+void create_mount_release(struct create_mount *mount);
+/** Parse "-v TEXT", "--mount TEXT", "--tmpfs TEXT" into a mount. */
+int create_parse_volume(struct create *create, const char *text, struct create_mount *ret_mount,
+			struct err *err);
+int create_parse_mount(struct create *create, const char *text, struct create_mount *ret_mount,
+		       struct err *err);
+int create_parse_tmpfs(struct create *create, const char *text, struct create_mount *ret_mount,
+		       struct err *err);
+/** A name that nobody has yet, such as "calm_harbour". Yours. */
+char *create_random_name(struct engine *engine);
+
+#endif

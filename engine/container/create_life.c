@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/container/create_life.c - log, restart policy, init, time-outs, files that tell ids
+ */
+#include "engine/container/create.h"
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/process.h"
+#include "engine/container/record.h"
+#include "engine/monitor.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A container that floods its log ends with a bounded one, also when nobody thought of it (R25). */
+#define LOG_MAX_BYTES_DEFAULT (64U << 20)
+#define LOG_MAX_FILES_DEFAULT 2
+
+/* A path of the caller's, absolute from now on; NULL gives NULL. */
+static char *absolute_path(const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (path == NULL || path[0] == '/')
+		return xstrdup_null(path);
+	return xasprintf("%s/%s", getcwd(cwd, sizeof(cwd)) == NULL ? "" : cwd, path);
+}
+
+static int log_options(struct create *create, struct err *err)
+{
+	const struct container_create_opts *opts = create->opts;
+	static const char *const drivers[] = { "k8s-file",    "json-file",	 "none",
+					       "passthrough", "passthrough-tty", "journald" };
+	const char *driver = opts->log_driver != NULL ? opts->log_driver : "k8s-file";
+	cleanup_free char *path = NULL;
+	uint64_t max_bytes = LOG_MAX_BYTES_DEFAULT;
+	uint32_t max_files = LOG_MAX_FILES_DEFAULT;
+	const char *value;
+	bool known = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		known |= str_equal(driver, drivers[i]);
+	if (!known) {
+		err_set(err, ERR_USAGE, "invalid --log-driver '%s'", driver);
+		return err_hint(err, "Use k8s-file, json-file, none or passthrough.");
+	}
+	if (str_equal(driver, "journald"))
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"cannot use --log-driver journald: dhow does not write to the journal");
+	if (str_equal(driver, "passthrough") && opts->tty)
+		return err_set(
+			err, ERR_USAGE,
+			"--log-driver passthrough cannot be used with --tty: use passthrough-tty");
+
+	for (size_t i = 0; i < opts->log_opt.count; i++) {
+		const char *text = opts->log_opt.items[i];
+
+		if ((value = str_after(text, "path=")) != NULL && *value != '\0') {
+			free(path);
+			path = absolute_path(value);
+		} else if ((value = str_after(text, "max-size=")) != NULL) {
+			if (str_equal(value, "-1"))
+				max_bytes = 0;
+			else if (parse_bytes(value, &max_bytes) < 0)
+				return err_set(err, ERR_USAGE,
+					       "invalid --log-opt '%s': use a size such as 10mb",
+					       text);
+		} else if ((value = str_after(text, "max-file=")) != NULL) {
+			if (parse_u32(value, &max_files) < 0 || max_files == 0 || max_files > 1000)
+				return err_set(
+					err, ERR_USAGE,
+					"invalid --log-opt '%s': use a number from 1 to 1000",
+					text);
+		} else {
+			err_set(err, ERR_USAGE, "invalid --log-opt '%s'", text);
+			return err_hint(err, "Use path=FILE, max-size=SIZE or max-file=N.");
+		}
+	}
+	json_t *log = json_object();
+
+	json_put_string(log, KEY_DRIVER, driver);
+	json_put_string(log, KEY_PATH, path);
+	json_put_int(log, KEY_MAX_BYTES, (int64_t)max_bytes);
+	json_put_int(log, KEY_MAX_FILES, max_files);
+	json_put(create->record, KEY_LOG, log);
+	return 0;
+}
+
+static int restart_policy(struct create *create, struct err *err)
+{
+	const char *text = create->opts->restart != NULL ? create->opts->restart : "no";
+	const char *colon = strchr(text, ':');
+	cleanup_free char *policy =
+		colon == NULL ? xstrdup(text) : xstrndup(text, (size_t)(colon - text));
+	uint32_t max = 0;
+
+	if (*policy == '\0' || str_equal(policy, "never")) {
+		free(policy);
+		policy = xstrdup("no");
+	}
+	if (!str_equal(policy, "no") && !str_equal(policy, "always") &&
+	    !str_equal(policy, "on-failure") && !str_equal(policy, "unless-stopped")) {
+		err_set(err, ERR_USAGE, "invalid --restart '%s'", text);
+		return err_hint(err, "Use no, on-failure[:N], always or unless-stopped.");
+	}
+	if (colon != NULL && (!str_equal(policy, "on-failure") || parse_u32(colon + 1, &max) < 0))
+		return err_set(err, ERR_USAGE,
+			       "invalid --restart '%s': only on-failure takes a number of tries",
+			       text);
+	if (!str_equal(policy, "no"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot use --restart '%s': only \"no\" is supported", text);
+	if (create->opts->rm &&
+	    (str_equal(policy, "always") || str_equal(policy, "unless-stopped")))
+		return err_set(err, ERR_USAGE, "--rm and --restart %s exclude each other", policy);
+	json_t *restart = json_object();
+
+	json_put_string(restart, KEY_POLICY, policy);
+	json_put_int(restart, KEY_MAX, max);
+	json_put(create->record, KEY_RESTART, restart);
+	return 0;
+}
+
+static int init_option(struct create *create, struct err *err)
+{
+	const struct container_create_opts *opts = create->opts;
+	cleanup_free char *path = NULL;
+
+	if (!opts->init && opts->init_path == NULL)
+		return 0;
+	if (opts->init_path != NULL)
+		path = absolute_path(opts->init_path);
+	else
+		path = xasprintf("%s/init", process_libexec_dir());
+	if (access(path, X_OK) < 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "cannot use '%s' as the init of the container: it is not there or "
+			       "cannot be executed",
+			       path);
+	if (opts->init)
+		json_put_string(json_object_get(create->record, KEY_RUNTIME), KEY_INIT_PATH, path);
+	return 0;
+}
+
+/* Options of health checks and sd_notify are refused until the monitor drives them. */
+static int refuse_health(const struct container_create_opts *opts, struct err *err)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} refused[] = { { "--health-cmd", opts->health_cmd },
+			{ "--health-interval", opts->health_interval },
+			{ "--health-timeout", opts->health_timeout },
+			{ "--health-start-period", opts->health_start_period },
+			{ "--health-on-failure", opts->health_on_failure },
+			{ "--health-log-destination", opts->health_log_destination },
+			{ "--health-retries", opts->health_retries },
+			{ "--health-max-log-count", opts->health_max_log_count },
+			{ "--health-max-log-size", opts->health_max_log_size },
+			{ "--health-startup-cmd", opts->health_startup_cmd },
+			{ "--health-startup-interval", opts->health_startup_interval },
+			{ "--health-startup-timeout", opts->health_startup_timeout },
+			{ "--health-startup-retries", opts->health_startup_retries },
+			{ "--health-startup-success", opts->health_startup_success },
+			{ "--shm-size-systemd", opts->shm_size_systemd } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (refused[i].value != NULL)
+			return err_set(err, ERR_UNSUPPORTED, "cannot use %s: it is not supported",
+				       refused[i].name);
+	if (opts->sdnotify != NULL && !str_equal(opts->sdnotify, "ignore"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot use --sdnotify '%s': only \"ignore\" is supported",
+			       opts->sdnotify);
+	return 0;
+}
+
+int create_life(struct create *create, struct err *err)
+{
+	const struct container_create_opts *opts = create->opts;
+	cleanup_free char *cid_file = absolute_path(opts->cidfile);
+	cleanup_free char *pid_file = absolute_path(opts->pidfile);
+	cleanup_free char *conmon_pid_file = absolute_path(opts->conmon_pidfile);
+
+	if (log_options(create, err) < 0 || restart_policy(create, err) < 0 ||
+	    init_option(create, err) < 0 || refuse_health(opts, err) < 0)
+		return -1;
+	json_put_bool(create->record, KEY_REMOVE, opts->rm);
+	json_put_bool(create->record, KEY_REMOVE_IMAGE, opts->rmi);
+	json_put_string(create->record, KEY_DETACH_KEYS, opts->detach_keys);
+	json_put_int(create->record, KEY_TIMEOUT_S, opts->timeout_s);
+	json_put_string(create->record, KEY_CID_FILE, cid_file);
+	json_put_string(create->record, KEY_PID_FILE, pid_file);
+	json_put_string(create->record, KEY_CONMON_PID_FILE, conmon_pid_file);
+	return 0;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/container/create_limits.c - what the cgroup of the container shall hold (R10), cgroup v2 only
+ *
+ * Options are checked here and written in the units of the cgroup files; whether the machine can carry them out is known at the start only, when
+ * the cgroup is made.
+ */
+#include "engine/container/create.h"
+
+#include "base/err.h"
+#include "base/parse.h"
+#include "engine/container/record.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define PIDS_LIMIT_DEFAULT    2048
+#define CPU_PERIOD_DEFAULT_US 100000
+
+static int bytes_option(const char *option, const char *text, bool allow_unlimited, int64_t *ret,
+			struct err *err)
+{
+	uint64_t bytes;
+
+	if (text == NULL)
+		return 0;
+	if (allow_unlimited && str_equal(text, "-1")) {
+		*ret = INT64_MAX;
+		return 0;
+	}
+	if (parse_bytes(text, &bytes) < 0 || bytes > INT64_MAX) {
+		err_set(err, ERR_USAGE, "invalid %s '%s'", option, text);
+		return err_hint(err, "Use a number with a unit, such as 512m or 2g%s.",
+				allow_unlimited ? ", or -1 for no limit" : "");
+	}
+	*ret = bytes == 0 ? -1 : (int64_t)bytes;
+	return 0;
+}
+
+static int memory(const struct container_create_opts *opts, json_t *limits, struct err *err)
+{
+	int64_t max = -1, swap = -1, low = -1;
+
+	if (bytes_option("--memory", opts->memory, false, &max, err) < 0 ||
+	    bytes_option("--memory-swap", opts->memory_swap, true, &swap, err) < 0 ||
+	    bytes_option("--memory-reservation", opts->memory_reservation, false, &low, err) < 0)
+		return -1;
+	if (swap != -1 && max == -1)
+		return err_set(err, ERR_USAGE,
+			       "--memory-swap needs --memory: it is the sum of both");
+	if (swap != -1 && swap < max)
+		return err_set(
+			err, ERR_USAGE,
+			"--memory-swap '%s' is less than --memory '%s': it is the sum of both",
+			opts->memory_swap, opts->memory);
+	/* docker's and podman's rule: memory alone allows as much swap again */
+	if (max != -1 && swap == -1)
+		swap = max > INT64_MAX / 2 ? INT64_MAX : max * 2;
+	json_put_int(limits, KEY_MEMORY_MAX, max);
+	json_put_int(limits, KEY_MEMORY_SWAP_MAX,
+		     swap == -1		 ? -1
+		     : swap == INT64_MAX ? INT64_MAX
+					 : swap - max);
+	json_put_int(limits, KEY_MEMORY_LOW, low);
+	if (opts->oom_kill_disable || opts->memory_swappiness != NULL)
+		return err_set(err, ERR_UNSUPPORTED, "cannot use %s: cgroup v2 has nothing like it",
+			       opts->oom_kill_disable ? "--oom-kill-disable"
+						      : "--memory-swappiness");
+	return 0;
+}
+
+/* A list such as "0-3,7": bounded, because it is handed to the kernel as it is. */
+static int cpu_list(const char *option, const char *text, struct err *err)
+{
+	if (text == NULL)
+		return 0;
+	if (*text != '\0' && strlen(text) <= 256 && strspn(text, "0123456789-,") == strlen(text) &&
+	    strchr("-,", *text) == NULL)
+		return 0;
+	err_set(err, ERR_USAGE, "invalid %s '%.64s'", option, text);
+	return err_hint(err, "Use a list of numbers and ranges, such as 0-3,7.");
+}
+
+static int cpu(const struct container_create_opts *opts, json_t *limits, struct err *err)
+{
+	int64_t period = opts->cpu_period > 0 ? opts->cpu_period : -1;
+	int64_t quota = opts->cpu_quota != 0 ? opts->cpu_quota : -1;
+	uint64_t nano = 0;
+
+	if (opts->cpus != NULL) {
+		if (parse_decimal_nano(opts->cpus, &nano) < 0)
+			return err_set(err, ERR_USAGE,
+				       "invalid --cpus '%s': it must be a number such as 1.5",
+				       opts->cpus);
+		if (opts->cpu_period != 0 || opts->cpu_quota != 0)
+			return err_set(err, ERR_USAGE,
+				       "--cpus cannot be used together with --cpu-period or "
+				       "--cpu-quota: it sets both");
+		if (nano > 0) {
+			period = CPU_PERIOD_DEFAULT_US;
+			quota = (int64_t)(nano / (1000000000 / CPU_PERIOD_DEFAULT_US));
+		}
+		if (nano > 0 && quota < 1000)
+			return err_set(err, ERR_USAGE,
+				       "invalid --cpus '%s': the smallest value is 0.01",
+				       opts->cpus);
+	}
+	if (opts->cpu_period < 0 || opts->cpu_quota < -1 || opts->cpu_shares < 0)
+		return err_set(err, ERR_USAGE,
+			       "--cpu-period, --cpu-quota and --cpu-shares cannot be negative");
+	if (cpu_list("--cpuset-cpus", opts->cpuset_cpus, err) < 0 ||
+	    cpu_list("--cpuset-mems", opts->cpuset_mems, err) < 0)
+		return -1;
+	json_put_int(limits, KEY_CPU_PERIOD_US, period);
+	json_put_int(limits, KEY_CPU_QUOTA_US, quota);
+	/* shares 2..262144 are spread over weights 1..10000, as the kernel's documentation has it for v2 */
+	int64_t shares = opts->cpu_shares > 262144 ? 262144 : opts->cpu_shares;
+	json_put_int(limits, KEY_CPU_WEIGHT, shares >= 2 ? 1 + (shares - 2) * 9999 / 262142 : -1);
+	json_put_string(limits, KEY_CPUSET_CPUS, opts->cpuset_cpus);
+	json_put_string(limits, KEY_CPUSET_MEMS, opts->cpuset_mems);
+	json_put_int(limits, "nanoCpus", (int64_t)nano);
+	return 0;
+}
+
+static int pids(const struct container_create_opts *opts, json_t *limits, struct err *err)
+{
+	int64_t max = PIDS_LIMIT_DEFAULT;
+
+	if (opts->pids_limit != NULL && (parse_i64(opts->pids_limit, &max) < 0 || max < -1))
+		return err_set(err, ERR_USAGE,
+			       "invalid --pids-limit '%s': it must be a number, or -1 for no limit",
+			       opts->pids_limit);
+	json_put_int(limits, KEY_PIDS_MAX, max <= 0 ? INT64_MAX : max);
+	json_put_bool(limits, KEY_PIDS_DEFAULT, opts->pids_limit == NULL);
+	return 0;
+}
+
+static int io(const struct container_create_opts *opts, json_t *limits, struct err *err)
+{
+	uint32_t weight = 0;
+
+	if (opts->blkio_weight != NULL &&
+	    (parse_u32(opts->blkio_weight, &weight) < 0 || weight < 10 || weight > 1000))
+		return err_set(err, ERR_USAGE,
+			       "invalid --blkio-weight '%s': it must be a number from 10 to 1000",
+			       opts->blkio_weight);
+	if (opts->blkio_weight_device.count + opts->device_read_bps.count +
+		    opts->device_read_iops.count + opts->device_write_bps.count +
+		    opts->device_write_iops.count >
+	    0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot limit single devices (--device-read-bps and the like): no "
+			       "user's cgroup has the io controller "
+			       "by default; use --cgroup-conf=io.max=... where it is delegated");
+	/* weights 10..1000 of docker are 1..10000 of the kernel */
+	json_put_int(limits, KEY_IO_WEIGHT,
+		     weight == 0 ? -1 : 1 + ((int64_t)weight - 10) * 9999 / 990);
+	return 0;
+}
+
+int create_limits(struct create *create, struct err *err)
+{
+	const struct container_create_opts *opts = create->opts;
+	json_t *limits = json_object(), *cgroup = json_object();
+	const char *mode = opts->cgroups != NULL ? opts->cgroups : "enabled";
+
+	json_put(create->record, KEY_LIMITS, limits);
+	json_put(create->record, KEY_CGROUP, cgroup);
+	if (memory(opts, limits, err) < 0 || cpu(opts, limits, err) < 0 ||
+	    pids(opts, limits, err) < 0 || io(opts, limits, err) < 0)
+		return -1;
+	for (size_t i = 0; i < opts->cgroup_conf.count; i++) {
+		const char *text = opts->cgroup_conf.items[i];
+		size_t name = strcspn(text, "=");
+
+		if (text[name] != '=' || name == 0 ||
+		    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._") != name ||
+		    text[0] == '.' || str_after(text, "cgroup.") != NULL)
+			return err_set(err, ERR_USAGE,
+				       "invalid --cgroup-conf '%s': it must be FILE=VALUE, such as "
+				       "memory.high=1073741824",
+				       text);
+	}
+	json_put_strv(limits, KEY_FILES, &opts->cgroup_conf);
+	if (opts->rdt_class != NULL)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot use --rdt-class: a plain user may not change resctrl");
+
+	if (!str_equal(mode, "enabled") && !str_equal(mode, "disabled") &&
+	    !str_equal(mode, "no-conmon") && !str_equal(mode, "split"))
+		return err_set(err, ERR_USAGE,
+			       "invalid --cgroups '%s': use enabled, disabled, no-conmon or split",
+			       mode);
+	if (opts->cgroup_parent != NULL &&
+	    (strstr(opts->cgroup_parent, "..") != NULL || *opts->cgroup_parent == '\0'))
+		return err_set(err, ERR_USAGE, "invalid --cgroup-parent '%s'", opts->cgroup_parent);
+	json_put_string(cgroup, KEY_MODE, mode);
+	json_put_string(cgroup, KEY_PARENT, opts->cgroup_parent);
+	return 0;
+}
