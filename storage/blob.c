@@ -108,8 +108,9 @@ int blob_read(struct store *store, const struct digest *digest, struct strbuf *r
 	return 0;
 }
 
-int blob_partial_open(struct store *store, const struct digest *digest,
-		      struct blob_partial *ret_partial, struct err *err)
+/* 1 opened, 0 complete by now, 2 somebody else has it (only without wait), -1 */
+static int partial_open(struct store *store, const struct digest *digest, bool wait,
+			struct blob_partial *ret_partial, struct err *err)
 {
 	cleanup_fd int tmp_fd = store_open_dir(store, "tmp", true, err);
 	char name[PARTIAL_NAME_MAX];
@@ -119,7 +120,9 @@ int blob_partial_open(struct store *store, const struct digest *digest,
 	if (tmp_fd < 0)
 		return -1;
 	partial_name(digest, name);
-	fd = lock_take(tmp_fd, name, true, err);
+	fd = wait ? lock_take(tmp_fd, name, true, err) : lock_try(tmp_fd, name, true, err);
+	if (fd == -2)
+		return 2;
 	if (fd < 0)
 		return err_wrap(err, "cannot store blob '%s' in '%s/tmp'", digest->text,
 				store->root_path);
@@ -138,6 +141,18 @@ int blob_partial_open(struct store *store, const struct digest *digest,
 		.digest = *digest,
 	};
 	return 1;
+}
+
+int blob_partial_open(struct store *store, const struct digest *digest,
+		      struct blob_partial *ret_partial, struct err *err)
+{
+	return partial_open(store, digest, true, ret_partial, err);
+}
+
+int blob_partial_try(struct store *store, const struct digest *digest,
+		     struct blob_partial *ret_partial, struct err *err)
+{
+	return partial_open(store, digest, false, ret_partial, err);
 }
 
 int blob_partial_publish(struct store *store, struct blob_partial *partial, bool durable,

@@ -119,6 +119,9 @@ struct blob_partial {
 /** 1 opened; 0 the blob is complete in the store by now; -1. */
 int blob_partial_open(struct store *store, const struct digest *digest,
 		      struct blob_partial *ret_partial, struct err *err);
+/** The same without waiting: 2 when somebody else is fetching it. For callers that hold one already and would deadlock. */
+int blob_partial_try(struct store *store, const struct digest *digest,
+		     struct blob_partial *ret_partial, struct err *err);
 /** The caller has checked the digest: make it visible. */
 int blob_partial_publish(struct store *store, struct blob_partial *partial, bool durable,
 			 struct err *err);

@@ -166,7 +166,8 @@ bool layer_any_single(struct store *store)
 	       faccessat(store->root_fd, SINGLE_MARKER, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int layer_lock(struct store *store, const struct digest *diff_id, struct err *err)
+/* fd, -2 held by somebody else (only without wait), -1 */
+static int take_lock(struct store *store, const struct digest *diff_id, bool wait, struct err *err)
 {
 	cleanup_fd int dir_fd = store_open_dir(store, "layers", true, err);
 	cleanup_fd int fd = -1;
@@ -178,10 +179,22 @@ int layer_lock(struct store *store, const struct digest *diff_id, struct err *er
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot open lock file '%s/layers/%s'", store->root_path,
 			       LOCK_FILE);
-	status = slot_lock_take(fd, slot_of_digest(diff_id), true);
+	status = slot_lock_take(fd, slot_of_digest(diff_id), wait);
+	if (status == -EAGAIN && !wait)
+		return -2;
 	if (status < 0)
 		return err_sys(err, -status, "cannot lock layer '%.19s'", diff_id->text);
 	return TAKE_FD(fd);
+}
+
+int layer_lock(struct store *store, const struct digest *diff_id, struct err *err)
+{
+	return take_lock(store, diff_id, true, err);
+}
+
+int layer_try_lock(struct store *store, const struct digest *diff_id, struct err *err)
+{
+	return take_lock(store, diff_id, false, err);
 }
 
 int layer_stage(struct store *store, const struct digest *diff_id, struct staging *ret_staging,

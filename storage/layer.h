@@ -42,6 +42,8 @@ int layer_find(struct store *store, const struct digest *diff_id, struct layer_m
 int layer_open_diff(struct store *store, const struct digest *diff_id, struct err *err);
 /** Lock of one layer while it is being unpacked, so that two pulls do not do it twice. fd. */
 int layer_lock(struct store *store, const struct digest *diff_id, struct err *err);
+/** The same without waiting: fd, -2 when it is held, -1. For callers that hold one already. */
+int layer_try_lock(struct store *store, const struct digest *diff_id, struct err *err);
 /** A staging directory with an empty diff/ (mode 0755, owner container root). */
 int layer_stage(struct store *store, const struct digest *diff_id, struct staging *ret_staging,
 		struct err *err);
