@@ -111,6 +111,7 @@ static void record_image(struct create *create, const char *text)
 	}
 	json_put_string(object, KEY_NAME, name);
 	json_put_string(object, KEY_ID, image != NULL ? digest_hex(&image->config) : "");
+	json_put_int(create->record, "imageSize", image != NULL ? (int64_t)image->size_bytes : 0);
 	json_put_string(object, KEY_MANIFEST, image != NULL ? image->manifest.text : "");
 	json_put(create->record, KEY_IMAGE, object);
 }
