@@ -18,12 +18,15 @@
  *	fd 10	container's stdout, read end; with a terminal: the console socket that the pty's master comes through
  *	fd 11	container's stderr, read end
  *	fd 12	write end of the network helper's exit pipe, or -1
- *	fd 13	directory of the log file
+ *	fd 13	directory of the log file, or -1
+ *	fd 14	cgroup of the container (its memory.events tell oomKilled), or -1
  *
  * Records (base/record.h), JSON bodies written by hand:
- *	run	kind "container-run", version 1: {"pid":N,"startTicks":N,"monitorPid":N,"startedNs":N}	when the program was executed
+ *	run	kind "container-run", version 1: {"pid":N,"startTicks":N,"monitorPid":N,"startedNs":N,"cgroup":"/..."}	when the program was executed
  *	exit	kind "container-exit", version 1: {"exitCode":N,"signal":N,"oomKilled":false,"startedNs":N,"finishedNs":N}
- * Both are removed by the next start before the lock is taken. The state follows from them and the lock (engine/container.h).
+ * Both are removed by the next start when it has the lock. The lock is let go when the exit is published: the monitor may live a little
+ * longer, to hand output to a slow client and to wait for one that cleans up. A --rm container whose end a client promised to clean up has no exit
+ * record unless that client fails. The state follows from them and the lock (engine/container.h).
  *
  * Attach protocol: SOCK_SEQPACKET, each packet is one type byte and a payload (at most ATTACH_PAYLOAD_MAX):
  */
@@ -88,7 +91,7 @@ struct monitor_config {
 	bool remove; /* --rm: execute `dhow container cleanup ID` at the end unless a client has promised to */
 	const char *dhow_path;	      /* for that */
 	const char *const *dhow_args; /* global options for that, ended by NULL */
-	const char *cgroup_path;      /* for oomKilled; NULL: none */
+	const char *cgroup_path;      /* as rootless/cgroup.h names it, for the run record; NULL: none */
 	pid_t init_pid;
 	const char *pid_file,
 		*conmon_pid_file; /* written by the monitor when started; NULL: none */
@@ -96,7 +99,7 @@ struct monitor_config {
 
 struct monitor_fds {
 	int alive_fd, container_dir_fd, init_pid_fd, started_fd, listen_fd, client_fd, stdin_fd,
-		stdout_fd, stderr_fd, exit_pipe_fd, log_dir_fd;
+		stdout_fd, stderr_fd, exit_pipe_fd, log_dir_fd, cgroup_fd;
 };
 
 /** Arrange the descriptors, close all others, execute the monitor. Returns only on failure (-errno). Call in M after runtime_clone(). */
