@@ -2,8 +2,8 @@
 /*
  * storage/image_scan.c - all records and names of one store
  *
- * Two directories are read, and each file in them is looked at; it is opened only when the cache does not know it. Files that go
- * away meanwhile are skipped: the reader holds no lock.
+ * Two directories are read, and each file in them is looked at; it is opened only when the cache does not know it. The reader
+ * holds no lock: when something changed meanwhile it starts over, so that it sees one state and not parts of two.
  */
 #include "storage/image_private.h"
 
@@ -19,6 +19,9 @@
 #include "base/path.h"
 #include "storage/image_cache.h"
 #include "storage/store.h"
+
+/* behind that the writers are so busy that no answer would be true for long */
+#define SCAN_ROUNDS 20
 
 void image_scan_release(struct image_scan *scan)
 {
@@ -53,7 +56,8 @@ static int read_directory(int root_fd, const char *path, int *ret_fd, struct str
 	return 0;
 }
 
-static void scan_name(int names_fd, const char *file, struct image_cache *cache,
+/* False: the file went away since the directory was read. */
+static bool scan_name(int names_fd, const char *file, struct image_cache *cache,
 		      struct image_names *names)
 {
 	cleanup_free char *name = NULL;
@@ -65,24 +69,24 @@ static void scan_name(int names_fd, const char *file, struct image_cache *cache,
 	int found;
 
 	if (fstatat(names_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return;
+		return false;
 	if (cache != NULL && image_cache_find(cache, &st, &payload, &length) > 0 &&
 	    length > sizeof(manifest) && payload[length - 1] == '\0') {
 		memcpy(&manifest, payload, sizeof(manifest));
 		image_names_add(names, payload + sizeof(manifest), &manifest);
 		image_cache_add(cache, &st, payload, length, false);
-		return;
+		return true;
 	}
 
 	found = image_name_read_file(names_fd, file, &name, &manifest, &damage);
 	if (found == 0)
-		return;
+		return false;
 	if (found < 0) {
 		manifest.text[0] = '\0';
 		name = name_unescape(file);
 		if (name != NULL)
 			image_names_add(names, name, &manifest);
-		return;
+		return true;
 	}
 	image_names_add(names, name, &manifest);
 	if (cache != NULL) {
@@ -92,9 +96,11 @@ static void scan_name(int names_fd, const char *file, struct image_cache *cache,
 		strbuf_add(&whole, name, strlen(name) + 1);
 		image_cache_add(cache, &st, whole.data, whole.length, true);
 	}
+	return true;
 }
 
-static void scan_record(int records_fd, const char *file, struct image_cache *cache,
+/* False: the file went away since the directory was read. */
+static bool scan_record(int records_fd, const char *file, struct image_cache *cache,
 			struct image_list *images)
 {
 	struct err damage; /* it is in the list, marked */
@@ -105,26 +111,27 @@ static void scan_record(int records_fd, const char *file, struct image_cache *ca
 	size_t length;
 	int found;
 
-	if (digest_from_hex(file, &manifest) < 0 ||
-	    fstatat(records_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return;
+	if (digest_from_hex(file, &manifest) < 0)
+		return true; /* a stranger */
+	if (fstatat(records_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
 	if (cache != NULL && image_cache_find(cache, &st, &payload, &length) > 0) {
 		image = image_unpack(payload, length);
 		if (image != NULL && digest_equal(&image->manifest, &manifest)) {
 			image_list_add(images, image);
 			image_cache_add(cache, &st, payload, length, false);
-			return;
+			return true;
 		}
 		image_free(image);
 	}
 
 	found = image_record_read(records_fd, file, &image, &damage);
 	if (found == 0)
-		return;
+		return false;
 	if (found < 0) {
 		debug("%s", damage.msg);
 		image_list_add(images, image_damaged(file));
-		return;
+		return true;
 	}
 	if (cache != NULL) {
 		cleanup_strbuf struct strbuf packed = STRBUF_INIT;
@@ -133,19 +140,19 @@ static void scan_record(int records_fd, const char *file, struct image_cache *ca
 		image_cache_add(cache, &st, packed.data, packed.length, true);
 	}
 	image_list_add(images, image);
+	return true;
 }
 
-int image_scan(struct store *store, int root_fd, struct image_scan *ret_scan, struct err *err)
+/* One round. 1, 0 something changed meanwhile, -1. */
+static int scan_once(struct store *store, int root_fd, struct image_scan *ret_scan, struct err *err)
 {
 	cleanup_strv struct strv records = STRV_INIT;
 	cleanup_strv struct strv names = STRV_INIT;
 	cleanup_fd int records_fd = -1;
 	cleanup_fd int names_fd = -1;
 	struct image_cache *cache = NULL;
+	bool whole = true;
 
-	if (root_fd < 0)
-		return 0;
-	/* names first: an image that is published meanwhile has its record before its name */
 	if (read_directory(root_fd, IMAGE_NAMES_DIR, &names_fd, &names, err) < 0 ||
 	    read_directory(root_fd, IMAGE_RECORDS_DIR, &records_fd, &records, err) < 0)
 		return -1;
@@ -153,11 +160,40 @@ int image_scan(struct store *store, int root_fd, struct image_scan *ret_scan, st
 	if (records.count + names.count >= IMAGE_CACHE_MIN)
 		cache = image_cache_load(store, root_fd);
 	for (size_t i = 0; i < names.count; i++)
-		scan_name(names_fd, names.items[i], cache, &ret_scan->names);
+		whole &= scan_name(names_fd, names.items[i], cache, &ret_scan->names);
 	for (size_t i = 0; i < records.count; i++)
-		scan_record(records_fd, records.items[i], cache, &ret_scan->images);
+		whole &= scan_record(records_fd, records.items[i], cache, &ret_scan->images);
 	if (cache != NULL)
 		image_cache_save(cache, store);
 	image_names_sort(&ret_scan->names);
-	return 0;
+	return whole;
+}
+
+/* The time of the last change of a directory; 0 when it is not there. */
+static int64_t changed_ns(int root_fd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec;
+}
+
+int image_scan(struct store *store, int root_fd, struct image_scan *ret_scan, struct err *err)
+{
+	if (root_fd < 0)
+		return 0;
+	for (unsigned round = 0;; round++) {
+		int64_t records_ns = changed_ns(root_fd, IMAGE_RECORDS_DIR);
+		int64_t names_ns = changed_ns(root_fd, IMAGE_NAMES_DIR);
+		int status = scan_once(store, root_fd, ret_scan, err);
+
+		if (status < 0)
+			return -1;
+		if (round == SCAN_ROUNDS ||
+		    (status > 0 && records_ns == changed_ns(root_fd, IMAGE_RECORDS_DIR) &&
+		     names_ns == changed_ns(root_fd, IMAGE_NAMES_DIR)))
+			return 0;
+		image_scan_release(ret_scan);
+	}
 }

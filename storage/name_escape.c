@@ -62,7 +62,8 @@ char *name_unescape(const char *escaped)
 		}
 		high = hex_value(p[1]);
 		low = high >= 0 ? hex_value(p[2]) : -1;
-		if (low < 0 || !must_escape((unsigned char)(high << 4 | low), p == escaped))
+		if (low < 0 || (high | low) == 0 ||
+		    !must_escape((unsigned char)(high << 4 | low), p == escaped))
 			return NULL;
 		strbuf_addc(&out, (char)(high << 4 | low));
 		p += 2;
