@@ -122,9 +122,12 @@ static void rotate(struct monitor_log *log)
 	log->size = 0;
 }
 
-static bool is_full(const struct monitor_log *log, size_t more)
+/* Whether a record has to go into another file, when pending bytes are still to be written into this one. */
+static bool is_full(const struct monitor_log *log, size_t pending, size_t record)
 {
-	return log->max_bytes > 0 && log->size > 0 && log->size + (int64_t)more > log->max_bytes;
+	int64_t size = log->size + (int64_t)pending;
+
+	return log->max_bytes > 0 && size > 0 && size + (int64_t)record > log->max_bytes;
 }
 
 /* Write all of iov, or nothing: what a full disk let through is taken back. */
@@ -194,12 +197,12 @@ static void write_k8s(struct monitor_log *log, bool is_stderr, const char *data,
 		bool whole = data[line - 1] == '\n';
 		size_t record = K8S_HEADER_LENGTH + line + !whole;
 
-		if (count + 3 > BATCH_IOV_MAX || is_full(log, total + record)) {
+		if (count + 3 > BATCH_IOV_MAX || is_full(log, total, record)) {
 			if (count > 0)
 				write_whole(log, iov, count, total);
 			count = 0;
 			total = 0;
-			if (is_full(log, record))
+			if (is_full(log, 0, record))
 				rotate(log);
 		}
 		iov[count++] = (struct iovec){ whole ? full : partial, K8S_HEADER_LENGTH };
@@ -335,7 +338,7 @@ static void write_json(struct monitor_log *log, bool is_stderr, const char *data
 		size_t line = line_length(data, length);
 		size_t record = json_length(data, line) + sizeof(frame) - 1;
 
-		if (is_full(log, record))
+		if (is_full(log, 0, record))
 			rotate(log);
 		write_json_line(log, is_stderr, data, line, time_text, record);
 		data += line;

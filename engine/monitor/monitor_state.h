@@ -94,6 +94,13 @@ void monitor_init(struct monitor *monitor, const struct monitor_config *config,
 /** The loop; returns when the state is DONE. True when the container has still to be cleaned up. */
 bool monitor_loop(struct monitor *monitor);
 
+/* monitor_table.c */
+
+/** Read one piece of output, log it, offer it to the clients: its length, or 0 when there is nothing now or ever. */
+int monitor_pump(struct monitor *monitor, int index);
+/** Write the exit record, once. */
+void monitor_record_end(struct monitor *monitor);
+
 /* clients, monitor_client.c */
 
 /** Take a connection; closed when there is no room. */
