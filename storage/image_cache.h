@@ -21,7 +21,7 @@ struct store;
 struct strbuf;
 
 /** Below this many files it costs more than it saves. */
-#define IMAGE_CACHE_MIN 64
+#define IMAGE_CACHE_MIN 32
 
 /** The cache of this store, empty when there is none. Never NULL. */
 struct image_cache *image_cache_load(struct store *store, int root_fd);

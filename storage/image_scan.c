@@ -57,46 +57,83 @@ static int read_directory(int root_fd, const char *path, int *ret_fd, struct str
 }
 
 /* False: the file went away since the directory was read. */
-static bool scan_name(int names_fd, const char *file, struct image_cache *cache,
-		      struct image_names *names)
+static bool scan_name(int names_fd, const char *file, struct image_names *names)
 {
 	cleanup_free char *name = NULL;
 	struct err damage; /* it is in the list without a manifest */
-	struct digest manifest;
-	const char *payload;
-	struct stat st;
-	size_t length;
-	int found;
+	struct digest manifest = { "" };
+	int found = image_name_read_file(names_fd, file, &name, &manifest, &damage);
 
-	if (fstatat(names_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	if (cache != NULL && image_cache_find(cache, &st, &payload, &length) > 0 &&
-	    length > sizeof(manifest) && payload[length - 1] == '\0') {
-		memcpy(&manifest, payload, sizeof(manifest));
-		image_names_add(names, payload + sizeof(manifest), &manifest);
-		image_cache_add(cache, &st, payload, length, false);
-		return true;
-	}
-
-	found = image_name_read_file(names_fd, file, &name, &manifest, &damage);
-	if (found == 0)
-		return false;
 	if (found < 0) {
 		manifest.text[0] = '\0';
 		name = name_unescape(file);
-		if (name != NULL)
-			image_names_add(names, name, &manifest);
-		return true;
 	}
-	image_names_add(names, name, &manifest);
-	if (cache != NULL) {
-		cleanup_strbuf struct strbuf whole = STRBUF_INIT;
+	if (name != NULL)
+		image_names_add(names, name, &manifest);
+	return found != 0;
+}
 
-		strbuf_add(&whole, &manifest, sizeof(manifest));
-		strbuf_add(&whole, name, strlen(name) + 1);
-		image_cache_add(cache, &st, whole.data, whole.length, true);
+/* Names have no attribute but their meaning, so the cache has them as a whole, for this state of the directory. */
+static bool cached_names(const struct image_cache *cache, const struct stat *dir,
+			 struct image_names *names)
+{
+	const char *payload;
+	size_t length;
+
+	if (image_cache_find(cache, dir, &payload, &length) <= 0)
+		return false;
+	while (length > sizeof(struct digest)) {
+		struct digest manifest;
+		const char *name = payload + sizeof(manifest);
+		size_t size = sizeof(manifest) + strnlen(name, length - sizeof(manifest)) + 1;
+
+		if (size > length)
+			break;
+		memcpy(&manifest, payload, sizeof(manifest));
+		image_names_add(names, name, &manifest);
+		payload += size;
+		length -= size;
 	}
 	return true;
+}
+
+static void cache_names(struct image_cache *cache, const struct stat *dir, bool fresh,
+			const struct image_names *names)
+{
+	cleanup_strbuf struct strbuf all = STRBUF_INIT;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const struct image_name *name = &names->items[i];
+
+		if (!digest_is_set(&name->manifest))
+			return; /* damage is looked at each time */
+		strbuf_add(&all, &name->manifest, sizeof(name->manifest));
+		strbuf_add(&all, name->name, strlen(name->name) + 1);
+	}
+	image_cache_add(cache, dir, all.data, all.length, fresh);
+}
+
+/* As for scan_name(). cache may be NULL. */
+static int scan_names(int root_fd, struct image_cache *cache, struct image_names *ret_names,
+		      struct err *err)
+{
+	cleanup_strv struct strv files = STRV_INIT;
+	cleanup_fd int dir_fd = -1;
+	struct stat dir;
+	bool whole = true;
+	bool cached;
+
+	if (fstatat(root_fd, IMAGE_NAMES_DIR, &dir, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	cached = cache != NULL && cached_names(cache, &dir, ret_names);
+	if (!cached && read_directory(root_fd, IMAGE_NAMES_DIR, &dir_fd, &files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < files.count; i++)
+		whole &= scan_name(dir_fd, files.items[i], ret_names);
+	image_names_sort(ret_names);
+	if (cache != NULL)
+		cache_names(cache, &dir, !cached, ret_names);
+	return whole;
 }
 
 /* False: the file went away since the directory was read. */
@@ -147,26 +184,21 @@ static bool scan_record(int records_fd, const char *file, struct image_cache *ca
 static int scan_once(struct store *store, int root_fd, struct image_scan *ret_scan, struct err *err)
 {
 	cleanup_strv struct strv records = STRV_INIT;
-	cleanup_strv struct strv names = STRV_INIT;
 	cleanup_fd int records_fd = -1;
-	cleanup_fd int names_fd = -1;
 	struct image_cache *cache = NULL;
 	bool whole = true;
+	int status;
 
-	if (read_directory(root_fd, IMAGE_NAMES_DIR, &names_fd, &names, err) < 0 ||
-	    read_directory(root_fd, IMAGE_RECORDS_DIR, &records_fd, &records, err) < 0)
+	if (read_directory(root_fd, IMAGE_RECORDS_DIR, &records_fd, &records, err) < 0)
 		return -1;
-
-	if (records.count + names.count >= IMAGE_CACHE_MIN)
+	if (records.count >= IMAGE_CACHE_MIN)
 		cache = image_cache_load(store, root_fd);
-	for (size_t i = 0; i < names.count; i++)
-		whole &= scan_name(names_fd, names.items[i], cache, &ret_scan->names);
-	for (size_t i = 0; i < records.count; i++)
+	status = scan_names(root_fd, cache, &ret_scan->names, err);
+	for (size_t i = 0; status >= 0 && i < records.count; i++)
 		whole &= scan_record(records_fd, records.items[i], cache, &ret_scan->images);
 	if (cache != NULL)
 		image_cache_save(cache, store);
-	image_names_sort(&ret_scan->names);
-	return whole;
+	return status < 0 ? -1 : status > 0 && whole;
 }
 
 /* The time of the last change of a directory; 0 when it is not there. */
