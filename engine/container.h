@@ -227,7 +227,10 @@ struct container_start_opts {
 	bool attach; /* ret_attach_fd is wanted */
 	bool attach_stdin, attach_stdout, attach_stderr;
 	uint16_t rows, columns; /* of the caller's terminal, 0: none */
-	int preserved_base_fd;	/* run --preserve-fds: fds 3.. of the caller; -1: none */
+	const int *
+		preserved_fds; /* run --preserve-fds, --preserve-fd: descriptors of the caller, or NULL */
+	size_t preserved_fd_count;
+	bool preserve_numbers; /* --preserve-fd: they keep their numbers; else they become 3, 4, ... */
 };
 /**
  * Start. Returns when the program was executed and that is on record. Starting a running one succeeds (ERR_STATE when attach is wanted).
