@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/transfer.h - how dhow and libexec/dhow/transfer talk (private; shared by both sides)
+ *
+ * fd 3: the request, one JSON text of at most TRANSFER_REQUEST_MAX bytes, then end of file. It is a pipe because it holds passwords,
+ * which must be in no argument and no environment (R18).
+ *
+ *	{"op": "pull",				or "tags"
+ *	 "store": {"root": "/...", "runRoot": "/...", "additionalRoots": []},
+ *	 "source": {"kind": "registry", "endpoints": [ENDPOINT...], "tag": "latest", "digest": ""},
+ *		   or {"kind": "oci", "path": "/...", "name": "latest"}, or {"kind": "dir", "path": "/..."}
+ *	 "platform": {"os": "linux", "architecture": "amd64", "variant": ""},
+ *	 "proxy": {"https_proxy": "..."},		as in the environment of the user
+ *	 "retry": 3, "retryDelayMs": 1000, "retryDelayGrows": true, "stallTimeoutS": 60, "parallel": 3}
+ *
+ *	ENDPOINT: {"registry": "localhost:5000", "path": "library/alpine", "insecure": false,
+ *		   "username": "", "password": "", "identityToken": "", "certDirs": ["/..."]}
+ *
+ * fd 4: events, one JSON object in a line of at most TRANSFER_LINE_MAX bytes:
+ *
+ *	{"event": "start", "id": DIGEST, "total": N}	and "bytes" (with "done"), "done", "skipped"
+ *	{"event": "text", "text": "..."}		for people
+ *	{"event": "warning", "text": "..."}
+ *	{"event": "tags", "tags": ["..."]}		one or more, for "tags"
+ *	{"event": "result", "manifest": DIGEST, "index": DIGEST or "", "endpoint": N}	last
+ *	{"event": "error", "kind": "not-found", "message": "...", "hint": "..."}	or this is last
+ *
+ * Everything that the result names is in the store, checked; nothing is visible as an image: the record is dhow's to write.
+ * SIGINT and SIGTERM end it with an error event of kind "interrupted".
+ */
+#ifndef ENGINE_IMAGE_TRANSFER_H
+#define ENGINE_IMAGE_TRANSFER_H
+
+#define TRANSFER_REQUEST_FD  3
+#define TRANSFER_EVENT_FD    4
+#define TRANSFER_REQUEST_MAX (1U << 20)
+#define TRANSFER_LINE_MAX    (1U << 20)
+
+#define TRANSFER_RETRY_DEFAULT	  3
+#define TRANSFER_PARALLEL_DEFAULT 3
+#define TRANSFER_PARALLEL_MAX	  6
+#define TRANSFER_STALL_DEFAULT_S  60
+
+#endif

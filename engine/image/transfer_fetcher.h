@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/transfer_fetcher.h - the parts of the fetcher (private)
+ *
+ * A job is one blob on its way: opened by the supervisor, read from the network or a local file, written, hashed, and fed to the
+ * unpacker from the file that was just written, so that a slow unpacker never holds the network up and needs no memory.
+ */
+#ifndef ENGINE_IMAGE_TRANSFER_FETCHER_H
+#define ENGINE_IMAGE_TRANSFER_FETCHER_H
+
+#include "engine/image/transfer_http.h"
+#include "engine/image/transfer_private.h"
+
+struct sha256;
+struct fetcher;
+
+enum job_state {
+	JOB_QUEUED,
+	JOB_OPENING,  /* WORK_OPEN was sent */
+	JOB_READING,  /* what was there already is read and hashed */
+	JOB_FETCHING, /* the network, or the local source */
+	JOB_FEEDING,  /* all is written and the digest is right; the unpacker still reads */
+	JOB_CLOSING,  /* WORK_DONE was sent */
+	JOB_DONE,
+};
+
+struct job {
+	struct fetcher *fetcher;
+	enum job_state state;
+	const struct descriptor *descriptor;
+	struct digest diff_id; /* of a layer */
+	bool is_layer;
+	bool is_manifest;	       /* it is asked for as a manifest, not as a blob */
+	const struct strbuf *document; /* its bytes, when they are in memory */
+	struct strbuf *capture;	       /* gets its bytes, of a small one; NULL: nobody wants them */
+	char *content_type;	       /* of a manifest, as the server says; owned */
+	uint32_t slot;
+	int file_fd, feed_fd, source_fd;
+	bool present; /* the blob is in the store: read only */
+	bool resumed; /* bytes of an earlier try are in it */
+	bool broken;  /* the unpacker says that its input is damaged */
+	bool was_skipped;
+	struct sha256 *hash;
+	uint64_t hashed;    /* bytes that are in the file and in the hash */
+	uint64_t there;	    /* JOB_READING: up to here */
+	uint64_t fed;	    /* bytes that the unpacker got */
+	uint64_t skip;	    /* bytes of the answer that we have: the server ignored the range */
+	uint64_t flushed;   /* bytes whose way to the disk was started */
+	int64_t told_at_ms; /* last progress event */
+	struct http_request request;
+	bool requested;
+};
+
+struct fetcher {
+	const struct transfer_request *transfer;
+	int supervisor_fd;
+	struct http *http;
+	struct registry *registry; /* the endpoint in use, or NULL */
+	int source_dir_fd;	   /* local sources, or -1 */
+	bool source_is_layout;	   /* oci: blobs/sha256/HEX; else dir: HEX */
+	uint8_t slots_used[WORK_SLOTS];
+	struct job **jobs;
+	size_t job_count;
+};
+
+/** Run these jobs until all are stored. The first failure ends all: what they hold is dropped. */
+int jobs_run(struct fetcher *fetcher, struct job *jobs, size_t count, struct err *err);
+/** One small document that is in memory becomes a blob. */
+int job_store(struct fetcher *fetcher, const struct descriptor *descriptor,
+	      const struct strbuf *document, struct err *err);
+/**
+ * A small document, fetched if it is not there, stored and read.
+ * @param ret_content_type  of a manifest, NULL when nobody says; yours. NULL: it is no manifest
+ */
+int job_document(struct fetcher *fetcher, const struct descriptor *descriptor,
+		 struct strbuf *ret_text, char **ret_content_type, struct err *err);
+
+/* transfer_image.c */
+
+/**
+ * From its top document (a manifest or an index) to a whole image in the store.
+ * @param wanted  the digest that was asked for, or unset
+ * @param what    for messages
+ */
+int fetch_image(struct fetcher *fetcher, const struct strbuf *top, const char *content_type,
+		const char *what, const struct digest *wanted, struct digest *ret_manifest,
+		struct digest *ret_index, struct err *err);
+
+/* transfer_local.c */
+
+/** oci: and dir: sources: the top document. ret_content_type may become NULL. */
+int local_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_content_type,
+	      struct err *err);
+/** Open a blob of a local source. fd, -1. */
+int local_open(struct fetcher *fetcher, const struct digest *digest, struct err *err);
+
+#endif

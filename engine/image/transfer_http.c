@@ -1,0 +1,798 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/transfer_http.c - the HTTP client of the fetcher
+ *
+ * A request goes through tries. A try is one curl easy handle; what it ends with decides: done, a redirect (a new try at another
+ * URL), 401 (wait for an authorization, then a new try), something that may pass (wait, then a new try), or a failure. A
+ * try that made progress gives the count of failures back: a server that cuts every connection half way only costs time.
+ */
+#include "engine/image/transfer_http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "base/strv.h"
+
+#define REDIRECTS_MAX	     10
+#define ERROR_BODY_MAX	     (64U << 10)
+#define CONNECT_TIMEOUT_S    30L
+#define LOW_SPEED_BYTES	     512L
+#define RETRY_AFTER_MAX_MS   60000
+#define RETRY_DELAY_MAX_MS   60000
+#define PROGRESS_BYTES	     1
+#define RECEIVE_BUFFER_BYTES (512L << 10)
+#define CONNECTIONS_PER_HOST 8L
+#define TRY_AUTH_MAX	     2
+#define HEADER_MAX	     8192
+
+struct http {
+	CURLM *multi;
+	struct http_settings settings;
+	struct http_request *requests; /* all that are not done */
+};
+
+int64_t http_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct http *http_new(const struct http_settings *settings)
+{
+	struct http *http = xcalloc(1, sizeof(*http));
+
+	http->settings = *settings;
+	http->multi = curl_multi_init();
+	if (http->multi == NULL)
+		abort();
+	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_PER_HOST);
+	return http;
+}
+
+void http_free(struct http *http)
+{
+	if (http == NULL)
+		return;
+	while (http->requests != NULL)
+		http_request_cancel(http, http->requests);
+	curl_multi_cleanup(http->multi);
+	free(http);
+}
+
+/* ---- URLs ---------------------------------------------------------------------------------------------------------- */
+
+static void origin_release(struct origin *origin)
+{
+	curl_free(origin->scheme);
+	curl_free(origin->host);
+	curl_free(origin->port);
+	*origin = (struct origin){ 0 };
+}
+
+/* Scheme, host and port of a URL that we may fetch; a URL with a user in it is none. */
+static bool origin_parse(const char *url, struct origin *ret)
+{
+	CURLU *parsed = curl_url();
+	bool good =
+		parsed != NULL &&
+		curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_SCHEME, &ret->scheme, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_HOST, &ret->host, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+
+	curl_url_cleanup(parsed);
+	if (good)
+		good = str_equal(ret->scheme, "https") || str_equal(ret->scheme, "http");
+	if (!good)
+		origin_release(ret);
+	return good;
+}
+
+static bool origin_equal(const struct origin *a, const struct origin *b)
+{
+	return str_equal(a->scheme, b->scheme) && strcasecmp(a->host, b->host) == 0 &&
+	       str_equal(a->port, b->port);
+}
+
+static bool is_own_origin(const struct registry *registry, const char *url)
+{
+	cleanup_free char *own_url = registry_url(registry, "");
+	struct origin own = { 0 }, other = { 0 };
+	bool equal = origin_parse(own_url, &own) && origin_parse(url, &other) &&
+		     origin_equal(&own, &other);
+
+	origin_release(&own);
+	origin_release(&other);
+	return equal;
+}
+
+/* ---- what the server sends ------------------------------------------------------------------------------------------ */
+
+/* The value of a header line if it has this name; yours. */
+static char *header_value(const char *line, size_t length, const char *name)
+{
+	size_t name_length = strlen(name);
+
+	if (length <= name_length || strncasecmp(line, name, name_length) != 0 ||
+	    line[name_length] != ':')
+		return NULL;
+	line += name_length + 1;
+	length -= name_length + 1;
+	while (length > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		length--;
+	}
+	while (length > 0 && strchr(" \t\r\n", line[length - 1]) != NULL)
+		length--;
+	return xstrndup(line, length);
+}
+
+static void keep_header(char **member, char *value)
+{
+	if (value == NULL)
+		return;
+	free(*member);
+	*member = value;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_request *request = arg;
+	size_t length = size * count;
+	char *value = NULL;
+
+	if (length > HEADER_MAX)
+		return length;
+	if (length > 5 && strncmp(data, "HTTP/", 5) == 0) {
+		/* a further answer on this connection: forget the headers of the one before */
+		free(request->content_type);
+		free(request->challenge);
+		free(request->link);
+		request->content_type = request->challenge = request->link = NULL;
+		return length;
+	}
+	value = header_value(data, length, "content-type");
+	if (value != NULL)
+		value[strcspn(value, "; \t")] = '\0';
+	keep_header(&request->content_type, value);
+	keep_header(&request->link, header_value(data, length, "link"));
+
+	value = header_value(data, length, "www-authenticate");
+	if (value != NULL && request->challenge != NULL) {
+		char *both = xasprintf("%s, %s", request->challenge, value);
+
+		free(value);
+		value = both;
+	}
+	keep_header(&request->challenge, value);
+
+	value = header_value(data, length, "retry-after");
+	if (value != NULL) {
+		uint32_t seconds = 0;
+
+		if (parse_u32(value, &seconds) == 0)
+			request->retry_after_ms = (int64_t)seconds * 1000;
+		free(value);
+	}
+	return length;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_request *request = arg;
+	size_t length = size * count;
+	curl_off_t content_length = -1;
+
+	if (request->status == 0)
+		curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &request->status);
+	if (request->status < 200 || request->status > 299) {
+		/* the text of an error, or of a redirect */
+		if (request->error_body.length + length > ERROR_BODY_MAX)
+			return CURL_WRITEFUNC_ERROR;
+		strbuf_add(&request->error_body, data, length);
+		return length;
+	}
+	if (!request->began) {
+		request->began = true;
+		curl_easy_getinfo(request->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+				  &content_length);
+		if (request->begin != NULL &&
+		    request->begin(request, request->status, content_length) < 0)
+			return CURL_WRITEFUNC_ERROR;
+	}
+	request->progress = true;
+	if (request->body(request, data, length) < 0)
+		return CURL_WRITEFUNC_ERROR;
+	return length;
+}
+
+/* ---- a try ---------------------------------------------------------------------------------------------------------- */
+
+static void set_tls(CURL *easy, const struct http_request *request)
+{
+	const struct registry *registry = request->registry;
+
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (registry->insecure) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	} else {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	}
+	if (registry->extra_ca.length > 0) {
+		struct curl_blob blob = { .data = registry->extra_ca.data,
+					  .len = registry->extra_ca.length,
+					  .flags = CURL_BLOB_NOCOPY };
+
+		/* beside the system's, which are in the hashed directory */
+		curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
+	}
+	if (request->own_origin && registry->client_cert != NULL) {
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, registry->client_cert);
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, registry->client_key);
+	}
+}
+
+static void add_header(struct http_request *request, const char *text)
+{
+	struct curl_slist *list = curl_slist_append(request->headers, text);
+
+	if (list == NULL)
+		abort();
+	request->headers = list;
+}
+
+static void set_headers(CURL *easy, struct http_request *request)
+{
+	const char *authorization = request->own_authorization;
+
+	if (request->accept != NULL) {
+		cleanup_free char *accept = xasprintf("Accept: %s", request->accept);
+
+		add_header(request, accept);
+	}
+	if (request->own_origin && request->token_url == NULL)
+		authorization = request->registry->authorization;
+	if (authorization != NULL) {
+		cleanup_free char *header = xasprintf("Authorization: %s", authorization);
+
+		add_header(request, header);
+		explicit_bzero(header, strlen(header));
+	}
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+}
+
+static void start_try(struct http *http, struct http_request *request)
+{
+	CURL *easy = curl_easy_init();
+	bool may_http = request->registry->insecure;
+
+	if (easy == NULL)
+		abort();
+	request->easy = easy;
+	request->status = 0;
+	request->began = request->progress = false;
+	request->retry_after_ms = 0;
+	request->generation = request->registry->generation;
+	request->state = HTTP_ACTIVE;
+	strbuf_clear(&request->error_body);
+	if (request->prepare != NULL)
+		request->prepare(request);
+
+	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, may_http ? "https,http" : "https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "dhow/" DHOW_VERSION);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)http->settings.stall_timeout_s);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+	if (request->post_fields != NULL)
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->post_fields);
+	if (request->range_from > 0) {
+		char range[32];
+
+		snprintf(range, sizeof(range), "%llu-", (unsigned long long)request->range_from);
+		curl_easy_setopt(easy, CURLOPT_RANGE, range);
+	}
+	set_tls(easy, request);
+	set_headers(easy, request);
+	if (curl_multi_add_handle(http->multi, easy) != CURLM_OK)
+		abort();
+}
+
+static void end_try(struct http *http, struct http_request *request)
+{
+	if (request->easy != NULL) {
+		curl_multi_remove_handle(http->multi, request->easy);
+		curl_easy_cleanup(request->easy);
+		request->easy = NULL;
+	}
+	curl_slist_free_all(request->headers);
+	request->headers = NULL;
+}
+
+static void unlink_request(struct http *http, struct http_request *request)
+{
+	struct http_request **link = &http->requests;
+
+	while (*link != NULL && *link != request)
+		link = &(*link)->next;
+	if (*link == request)
+		*link = request->next;
+	request->next = NULL;
+}
+
+static void finish(struct http *http, struct http_request *request, bool ok)
+{
+	end_try(http, request);
+	unlink_request(http, request);
+	request->state = HTTP_DONE;
+	request->ok = ok;
+	if (request->done != NULL)
+		request->done(request);
+}
+
+void http_request_start(struct http *http, struct http_request *request)
+{
+	free(request->url);
+	request->url = request->token_url != NULL ? xstrdup(request->token_url)
+						  : registry_url(request->registry, request->rest);
+	request->own_origin = is_own_origin(request->registry, request->url);
+	request->redirects = request->failures = request->auth_tries = 0;
+	request->ok = request->final = false;
+	request->next = http->requests;
+	http->requests = request;
+	start_try(http, request);
+}
+
+void http_request_cancel(struct http *http, struct http_request *request)
+{
+	end_try(http, request);
+	unlink_request(http, request);
+	request->state = HTTP_DONE;
+	request->ok = false;
+}
+
+void http_request_release(struct http_request *request)
+{
+	free(request->rest);
+	free(request->token_url);
+	if (request->post_fields != NULL)
+		explicit_bzero(request->post_fields, strlen(request->post_fields));
+	free(request->post_fields);
+	if (request->own_authorization != NULL)
+		explicit_bzero(request->own_authorization, strlen(request->own_authorization));
+	free(request->own_authorization);
+	free(request->content_type);
+	free(request->link);
+	free(request->url);
+	free(request->challenge);
+	strbuf_release(&request->error_body);
+}
+
+/* ---- the end of a try ----------------------------------------------------------------------------------------------- */
+
+/* What the server says about it, for people: its JSON error message, else nothing. */
+static void add_server_text(const struct http_request *request, struct strbuf *out)
+{
+	struct err ignored; /* no JSON: then there is no text */
+	cleanup_json json_t *json = NULL;
+	const json_t *first = NULL;
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (request->error_body.length == 0)
+		return;
+	json = json_parse(request->error_body.data, request->error_body.length, "answer", &ignored);
+	if (json == NULL)
+		return;
+	first = json_array_get(json_at(json, "errors", NULL), 0);
+	strbuf_add_escaped(&text, json_get_string(first, json_get_string(json, "", "details", NULL),
+						  "message", NULL));
+	if (text.length > 256)
+		strbuf_truncate(&text, 256);
+	if (text.length > 0)
+		strbuf_addf(out, ": %s", text.data);
+}
+
+/* Who answered, for messages: the registry, or the host that it sent us to. */
+static void add_server_name(const struct http_request *request, struct strbuf *out)
+{
+	struct origin origin = { 0 };
+
+	if (request->own_origin || !origin_parse(request->url, &origin)) {
+		strbuf_addf(out, "registry '%s'", request->registry->name);
+		return;
+	}
+	strbuf_adds(out, "server '");
+	strbuf_add_escaped(out, origin.host);
+	strbuf_addf(out, ":%s'", origin.port);
+	origin_release(&origin);
+}
+
+static void set_status_error(struct http_request *request)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strbuf struct strbuf server = STRBUF_INIT;
+	long status = request->status;
+	enum err_kind kind = status >= 500 || status == 429 ? ERR_UNAVAILABLE : ERR_FAILED;
+
+	add_server_name(request, &server);
+	add_server_text(request, &text);
+	if (status == 404)
+		err_set(&request->err, ERR_NOT_FOUND, "%s does not have it%s", server.data,
+			text.data);
+	else if (status == 401)
+		err_set(&request->err, ERR_AUTH, "%s wants authentication%s", server.data,
+			text.data);
+	else if (status == 403)
+		err_set(&request->err, ERR_DENIED, "%s denies access%s", server.data, text.data);
+	else if (status == 429)
+		err_set(&request->err, kind, "%s says that there were too many requests%s",
+			server.data, text.data);
+	else
+		err_set(&request->err, kind, "%s answers with status %ld%s", server.data, status,
+			text.data);
+}
+
+static bool is_certificate_error(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR ||
+	       code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
+}
+
+static void set_curl_error(struct http_request *request, CURLcode code)
+{
+	cleanup_strbuf struct strbuf server = STRBUF_INIT;
+	struct err *err = &request->err;
+	long os_errno = 0;
+
+	add_server_name(request, &server);
+	curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_errno);
+	if (is_certificate_error(code)) {
+		long result = 0;
+
+		curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &result);
+		err_set(err, ERR_DENIED, "the certificate of %s is not trusted%s", server.data,
+			result == 10   ? ": it has expired"
+			: result == 18 ? ": it is self-signed"
+			: result == 0  ? ": it is for another name"
+				       : ": unknown certificate authority");
+		err_hint(
+			err,
+			"Put the certificate of its authority into ~/.config/containers/certs.d/%s/"
+			"ca.crt.",
+			request->registry->name);
+		return;
+	}
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		err_set(err, ERR_UNAVAILABLE, "cannot find the address of %s", server.data);
+		return;
+	case CURLE_COULDNT_CONNECT:
+		if (os_errno != 0)
+			err_sys(err, (int)os_errno, "cannot connect to %s", server.data);
+		else
+			err_set(err, ERR_UNAVAILABLE, "cannot connect to %s", server.data);
+		err->kind = ERR_UNAVAILABLE;
+		return;
+	case CURLE_OPERATION_TIMEDOUT:
+		err_set(err, ERR_UNAVAILABLE, "%s is too slow or does not answer", server.data);
+		return;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		err_set(err, ERR_UNAVAILABLE, "%s broke the connection off", server.data);
+		return;
+	case CURLE_SSL_CONNECT_ERROR:
+		err_set(err, ERR_UNAVAILABLE, "cannot speak TLS with %s", server.data);
+		err_hint(err, "If it has none, declare it insecure in registries.conf.");
+		return;
+	case CURLE_WRITE_ERROR:
+		err_set(err, ERR_LIMIT, "%s sends an endless error message", server.data);
+		return;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		err_set(err, ERR_DENIED, "%s is not reached by https", server.data);
+		return;
+	default:
+		err_set(err, ERR_UNAVAILABLE, "cannot talk to %s: %s", server.data,
+			curl_easy_strerror(code));
+	}
+}
+
+static bool status_may_pass(long status)
+{
+	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+	       status == 504;
+}
+
+static bool curl_error_may_pass(CURLcode code)
+{
+	return code == CURLE_OPERATION_TIMEDOUT || code == CURLE_PARTIAL_FILE ||
+	       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
+	       code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
+}
+
+/* Something that may pass: wait and try again, or give up with request->err. */
+static void retry_or_fail(struct http *http, struct http_request *request, bool may_pass)
+{
+	const struct http_settings *settings = &http->settings;
+	int64_t delay_ms = settings->retry_delay_ms;
+
+	if (request->progress)
+		request->failures = 0;
+	if (!may_pass || request->final || request->failures >= settings->retry) {
+		finish(http, request, false);
+		return;
+	}
+	for (unsigned i = 0; settings->retry_delay_grows && i < request->failures; i++)
+		delay_ms = delay_ms * 2 > RETRY_DELAY_MAX_MS ? RETRY_DELAY_MAX_MS : delay_ms * 2;
+	request->failures++;
+	if (request->retry_after_ms > delay_ms)
+		delay_ms = request->retry_after_ms > RETRY_AFTER_MAX_MS ? RETRY_AFTER_MAX_MS
+									: request->retry_after_ms;
+	end_try(http, request);
+	/* from the top: a URL that we were sent to may be too old by then */
+	if (request->token_url == NULL) {
+		free(request->url);
+		request->url = registry_url(request->registry, request->rest);
+		request->own_origin = true;
+		request->redirects = 0;
+	}
+	request->state = HTTP_WAIT_RETRY;
+	request->retry_at_ms = http_now_ms() + delay_ms;
+}
+
+static void redirect(struct http *http, struct http_request *request)
+{
+	cleanup_strbuf struct strbuf server = STRBUF_INIT;
+	struct origin from = { 0 }, to = { 0 };
+	char *target = NULL;
+
+	add_server_name(request, &server);
+	curl_easy_getinfo(request->easy, CURLINFO_REDIRECT_URL, &target);
+	if (target == NULL || !origin_parse(target, &to)) {
+		err_set(&request->err, ERR_CORRUPT, "%s redirects to nowhere", server.data);
+	} else if (++request->redirects > REDIRECTS_MAX) {
+		err_set(&request->err, ERR_LIMIT, "%s redirects more than %d times", server.data,
+			REDIRECTS_MAX);
+	} else if (request->token_url != NULL) {
+		/* it was asked with a password: it must answer itself */
+		err_set(&request->err, ERR_DENIED, "the token server of %s redirects", server.data);
+	} else if (origin_parse(request->url, &from) && str_equal(from.scheme, "https") &&
+		   str_equal(to.scheme, "http")) {
+		err_set(&request->err, ERR_DENIED, "%s redirects from https to http", server.data);
+	} else {
+		char *url = xstrdup(target);
+
+		end_try(http, request);
+		free(request->url);
+		request->url = url;
+		request->own_origin = is_own_origin(request->registry, url);
+		origin_release(&from);
+		origin_release(&to);
+		start_try(http, request);
+		return;
+	}
+	origin_release(&from);
+	origin_release(&to);
+	finish(http, request, false);
+}
+
+static void unauthorized(struct http *http, struct http_request *request)
+{
+	struct registry *registry = request->registry;
+	bool outdated = request->generation != registry->generation;
+
+	if (request->token_url != NULL || !request->own_origin ||
+	    request->auth_tries >= TRY_AUTH_MAX) {
+		set_status_error(request);
+		finish(http, request, false);
+		return;
+	}
+	if (!outdated)
+		request->auth_tries++;
+	end_try(http, request);
+	request->state = HTTP_WAIT_AUTH;
+	registry->auth_failed = false;
+	/* another request may have been told the same a moment ago */
+	if (!registry->token_pending && !outdated) {
+		bool had_one = registry->authorization != NULL;
+
+		if (had_one && strncmp(registry->authorization, "Basic ", 6) == 0) {
+			err_set(&request->err, ERR_AUTH,
+				"registry '%s' refuses authentication: wrong user name or password",
+				registry->name);
+			finish(http, request, false);
+			return;
+		}
+		auth_handle(http, registry, request->challenge);
+	}
+}
+
+/* An insecure registry that does not speak TLS: it is asked by http from now on. */
+static bool fall_back_to_http(struct http *http, struct http_request *request, CURLcode code)
+{
+	struct registry *registry = request->registry;
+
+	if (!registry->insecure || registry->scheme_known || !request->own_origin ||
+	    request->token_url != NULL)
+		return false;
+	if (code != CURLE_SSL_CONNECT_ERROR && code != CURLE_COULDNT_CONNECT &&
+	    code != CURLE_GOT_NOTHING && code != CURLE_RECV_ERROR)
+		return false;
+	registry->scheme_known = registry->plain_http = true;
+	end_try(http, request);
+	free(request->url);
+	request->url = registry_url(registry, request->rest);
+	start_try(http, request);
+	return true;
+}
+
+static void try_ended(struct http *http, struct http_request *request, CURLcode code)
+{
+	curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &request->status);
+	if (request->status > 0 && request->own_origin)
+		request->registry->scheme_known = true;
+
+	/* our own callbacks said no, and why */
+	if (code == CURLE_WRITE_ERROR && request->began) {
+		retry_or_fail(http, request, !request->final);
+		return;
+	}
+	if (code != CURLE_OK) {
+		if (fall_back_to_http(http, request, code))
+			return;
+		set_curl_error(request, code);
+		retry_or_fail(http, request,
+			      curl_error_may_pass(code) ||
+				      (code == CURLE_COULDNT_CONNECT && request->range_from > 0));
+		return;
+	}
+	if (request->status >= 300 && request->status < 400) {
+		redirect(http, request);
+	} else if (request->status == 401) {
+		unauthorized(http, request);
+	} else if (request->status < 200 || request->status > 299) {
+		set_status_error(request);
+		retry_or_fail(http, request, status_may_pass(request->status));
+	} else if (!request->began && request->begin != NULL &&
+		   request->begin(request, request->status, 0) < 0) {
+		/* an empty body: begin() was not called yet */
+		retry_or_fail(http, request, !request->final);
+	} else {
+		finish(http, request, true);
+	}
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------------------- */
+
+/* Requests whose time has come, or whose authorization. Returns how long the next one waits, at most limit_ms. */
+static int wake_requests(struct http *http, int limit_ms)
+{
+	int64_t now = http_now_ms();
+
+again:
+	for (struct http_request *request = http->requests; request != NULL;
+	     request = request->next) {
+		struct registry *registry = request->registry;
+
+		if (request->state == HTTP_WAIT_RETRY) {
+			if (request->retry_at_ms <= now)
+				start_try(http, request);
+			else if (request->retry_at_ms - now < limit_ms)
+				limit_ms = (int)(request->retry_at_ms - now);
+		} else if (request->state == HTTP_WAIT_AUTH && !registry->token_pending) {
+			if (registry->auth_failed) {
+				request->err = registry->auth_err;
+				finish(http, request, false);
+				goto again;
+			}
+			start_try(http, request);
+		}
+	}
+	return limit_ms;
+}
+
+void http_step(struct http *http, struct curl_waitfd *fds, unsigned fd_count, int timeout_ms)
+{
+	int running = 0, left = 0;
+	CURLMsg *message = NULL;
+
+	timeout_ms = wake_requests(http, timeout_ms);
+	curl_multi_perform(http->multi, &running);
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		struct http_request *request = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
+		try_ended(http, request, message->data.result);
+		timeout_ms = 0; /* what it ended may let the caller go on */
+	}
+	curl_multi_poll(http->multi, fds, fd_count, timeout_ms, NULL);
+}
+
+struct document {
+	struct strbuf *body;
+	size_t limit_bytes;
+};
+
+static int document_begin(struct http_request *request, long status, int64_t content_length)
+{
+	struct document *document = request->arg;
+
+	strbuf_clear(document->body);
+	if (content_length > (int64_t)document->limit_bytes) {
+		request->final = true;
+		return err_set(&request->err, ERR_LIMIT,
+			       "registry '%s' sends a document of more than %zu bytes",
+			       request->registry->name, document->limit_bytes);
+	}
+	return 0;
+}
+
+static int document_body(struct http_request *request, const void *data, size_t length)
+{
+	struct document *document = request->arg;
+
+	if (document->body->length + length > document->limit_bytes) {
+		request->final = true;
+		return err_set(&request->err, ERR_LIMIT,
+			       "registry '%s' sends a document of more than %zu bytes",
+			       request->registry->name, document->limit_bytes);
+	}
+	strbuf_add(document->body, data, length);
+	return 0;
+}
+
+int http_get(struct http *http, struct registry *registry, const char *rest, const char *accept,
+	     size_t limit_bytes, struct strbuf *ret_body, char **ret_content_type, char **ret_link,
+	     struct err *err)
+{
+	struct document document = { ret_body, limit_bytes };
+	struct http_request request = {
+		.registry = registry,
+		.rest = xstrdup(rest),
+		.accept = accept,
+		.begin = document_begin,
+		.body = document_body,
+		.arg = &document,
+		.error_body = STRBUF_INIT,
+	};
+	bool ok = false;
+
+	strbuf_clear(ret_body);
+	http_request_start(http, &request);
+	while (request.state != HTTP_DONE)
+		http_step(http, NULL, 0, 1000);
+	ok = request.ok;
+	if (ok && ret_content_type != NULL)
+		*ret_content_type = TAKE_PTR(request.content_type);
+	if (ok && ret_link != NULL)
+		*ret_link = TAKE_PTR(request.link);
+	if (!ok)
+		*err = request.err;
+	http_request_release(&request);
+	return ok ? 0 : -1;
+}
