@@ -25,6 +25,9 @@
 
 struct err;
 
+/* "255.255.255.255" */
+#define NETWORK_ADDRESS_MAX 16
+
 enum network_kind {
 	NETWORK_DEFAULT, /* slirp4netns */
 	NETWORK_NONE,
@@ -46,11 +49,15 @@ struct network_mode {
 	bool allow_host_loopback; /* off by default (R24) */
 	bool enable_ipv6;
 	uint32_t mtu; /* 65520 */
-	char *cidr;   /* "10.0.2.0/24" */
+	char *cidr;   /* "10.0.2.0/24"; NULL in modes without addresses */
 	char *outbound_addr, *outbound_addr6;
-	bool port_handler_slirp; /* port_handler=slirp4netns or rootlesskit (refused) */
+	bool port_handler_slirp; /* port_handler=slirp4netns; rootlesskit is refused */
+	/* made from cidr: what network_address(), network_gateway() and network_dns() give */
+	char address[NETWORK_ADDRESS_MAX], gateway[NETWORK_ADDRESS_MAX], dns[NETWORK_ADDRESS_MAX];
 };
 void network_mode_release(struct network_mode *mode);
+/** True when slirp4netns serves it: the default, said so or not. */
+bool network_is_slirp(const struct network_mode *mode);
 /** --network VALUE. ERR_USAGE names what is wrong; modes that are not built are ERR_UNSUPPORTED by name. */
 int network_parse(const char *text, struct network_mode *ret_mode, struct err *err);
 
@@ -82,7 +89,11 @@ int port_assign(struct port_mappings *ports, struct err *err);
 struct network_request {
 	const struct network_mode *mode;
 	const struct port_mappings *ports;
-	pid_t pid;	/* init of the container: its user and network namespace */
+	/*
+	 * Init of the container: its user and network namespace. The helper opens /proc/PID/ns until it is ready, so until
+	 * then the process must stay dumpable: it may change its ids or forbid tracing after network_finish() only.
+	 */
+	pid_t pid;
 	int exit_fd;	/* read end: the helper ends when the other end closes */
 	int run_dir_fd; /* the container's runtime directory: API socket */
 	const char *run_dir_path;
@@ -92,32 +103,45 @@ struct network_request {
 struct network_handle {
 	struct child helper;
 	int ready_fd;
+	int error_fd; /* what the helper said, a file of fixed size; -1 when log_fd was given */
 	char *api_path;
-	pid_t helper_pid; /* for the record */
+	pid_t helper_pid; /* for the record; 0: the mode has no helper */
 };
 #define NETWORK_HANDLE_INIT                                                                        \
 	{                                                                                          \
-		CHILD_INIT, -1, NULL, 0                                                            \
+		CHILD_INIT, -1, -1, NULL, 0                                                        \
 	}
 
 /** Start the helper of the mode if it has one. ERR_UNSUPPORTED with the cure when the program is missing or too old (R24). */
 int network_start(const struct network_request *request, struct network_handle *ret_handle,
 		  struct err *err);
-/** Wait for it and bind the ports. ERR_IN_USE names the port and address. On failure the helper is ended. */
+/**
+ * Wait for it and bind the ports. ERR_IN_USE names the port and address. On failure the helper is ended; on success
+ * helper is the caller's to wait for (it ends with exit_fd) or to disown, and network_handle_release() frees the rest.
+ */
 int network_finish(const struct network_request *request, struct network_handle *handle,
 		   struct err *err);
+/** End the helper and free the handle; also for one that was never started. */
 void network_abort(struct network_handle *handle);
+/** Free the handle and leave the helper alone. */
+void network_handle_release(struct network_handle *handle);
 /** Address that the container has inside ("10.0.2.100"), gateway, dns; NULL when the mode has none. Borrowed. */
 const char *network_address(const struct network_mode *mode);
 const char *network_gateway(const struct network_mode *mode);
 const char *network_dns(const struct network_mode *mode);
+/**
+ * Address at which a container of this mode reaches the host, for host.containers.internal and host-gateway: the gateway where
+ * host loopback is allowed, else the first global address of the host. Yours, or NULL: there is none.
+ */
+char *network_host_gateway(const struct network_mode *mode);
 
 /* files */
 struct hosts_request {
 	const char *hostname;	  /* NULL: no line */
 	const char *address;	  /* of the container, or NULL for 127.0.1.1 */
 	const struct strv *extra; /* "name:ip" or "name1;name2:ip", "host-gateway" for the ip */
-	const char *host_gateway; /* NULL: host-gateway is refused */
+	const char *
+		host_gateway; /* host.containers.internal; NULL: no line, and host-gateway is refused */
 	const char *
 		base_path; /* --hosts-file: a file, "none", "image" is the caller's business; NULL: a plain one */
 };
@@ -126,8 +150,8 @@ int hosts_file(const struct hosts_request *request, struct strbuf *out, struct e
 int hosts_check(const char *item, struct err *err);
 
 struct resolv_request {
-	const struct strv *servers, *searches,
-		*options; /* of the command line; "none" clears as podman does */
+	/* of the command line, any may be NULL; server "none" and search "." mean: no such line */
+	const struct strv *servers, *searches, *options;
 	const struct network_mode
 		*mode; /* servers on loopback of the host are replaced by the mode's own */
 };

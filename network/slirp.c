@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * network/slirp.c - slirp4netns: a TCP/IP stack in a process of the user's, sandboxed (R24)
+ *
+ * Life: started when the maps of the container's user namespace are written, beside the mounts. It opens /proc/PID/ns/user and
+ * net, makes the tap device inside, goes into its sandbox (own mount namespace with /etc and /run only, seccomp, no
+ * capabilities), writes a byte to the ready descriptor, and serves until the exit descriptor has an event.
+ *
+ * Ports are asked for through its API socket, one connection for one request, answered while it does nothing else. The
+ * socket is named through /proc/self/fd, because the path of a container's directory may exceed the 108 bytes of a socket address.
+ *
+ * A minimum version (R24) is demanded for free: --target-type came with 1.2.0, an older program refuses the option. Only then, when the
+ * start has failed already, is it asked for its version. What it says goes into a memory file of fixed size: it logs
+ * every request, and a container must not be able to fill anything by that.
+ */
+#include "network/driver.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLIRP_PROGRAM	  "slirp4netns"
+#define SLIRP_VERSION_MIN "1.2.0"
+#define SLIRP_TAP	  "tap0"
+#define SLIRP_SOCKET	  "slirp4netns.sock"
+#define READY_TIMEOUT_MS  20000
+#define API_TIMEOUT_MS	  10000
+#define API_ANSWER_LIMIT  4096
+#define SAID_BYTES	  4096
+#define SAID_LINES_MAX	  3
+#define VERSION_LIMIT	  1024
+
+/* descriptors of the helper, in the order of keep_fds */
+enum { HELPER_READY_FD = 3, HELPER_EXIT_FD, HELPER_DIR_FD };
+
+/* ---- start ---------------------------------------------------------------------------------------------------------- */
+
+/* a file that can be written up to its size and no further */
+static int said_file(struct err *err)
+{
+	cleanup_fd int fd = memfd_create("dhow-network", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, SAID_BYTES) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+		return err_sys(err, errno, "cannot make a memory file for '%s'", SLIRP_PROGRAM);
+
+	return TAKE_FD(fd);
+}
+
+static void build_argv(const struct network_request *request, struct strv *argv)
+{
+	const struct network_mode *mode = request->mode;
+
+	strv_add(argv, SLIRP_PROGRAM);
+	strv_add(argv, "--configure");
+	strv_addf(argv, "--mtu=%u", mode->mtu);
+	strv_add(argv, "--enable-sandbox");
+	strv_add(argv, "--enable-seccomp");
+	strv_add(argv, "--target-type=netns");
+	if (!mode->allow_host_loopback)
+		strv_add(argv, "--disable-host-loopback");
+	/* a kernel without IPv6 has no setting for the helper to write, and it would give up */
+	if (mode->enable_ipv6 && access("/proc/sys/net/ipv6", F_OK) == 0)
+		strv_add(argv, "--enable-ipv6");
+	strv_addf(argv, "--cidr=%s", mode->cidr);
+	if (mode->outbound_addr != NULL)
+		strv_addf(argv, "--outbound-addr=%s", mode->outbound_addr);
+	if (mode->outbound_addr6 != NULL)
+		strv_addf(argv, "--outbound-addr6=%s", mode->outbound_addr6);
+	strv_addf(argv, "--ready-fd=%d", HELPER_READY_FD);
+	strv_addf(argv, "--exit-fd=%d", HELPER_EXIT_FD);
+	if (request->ports->count > 0)
+		strv_addf(argv, "--api-socket=/proc/self/fd/%d/%s", HELPER_DIR_FD, SLIRP_SOCKET);
+	strv_addf(argv, "%d", request->pid);
+	strv_add(argv, SLIRP_TAP);
+}
+
+static int check_ports(const struct port_mappings *ports, struct err *err)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct port_mapping *port = &ports->items[i];
+
+		if (port->protocol == PORT_SCTP)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "cannot publish sctp port %u: slirp4netns forwards tcp and "
+				       "udp only",
+				       port->container_port);
+		if (port->host_ip != NULL && strchr(port->host_ip, ':') != NULL) {
+			err_set(err, ERR_UNSUPPORTED,
+				"cannot publish port %u on '%s': slirp4netns forwards IPv4 "
+				"addresses only",
+				port->container_port, port->host_ip);
+			return err_hint(err, "Publish it on an IPv4 address.");
+		}
+		if (port->host_port == 0)
+			BUG("port %u has no host port", port->container_port);
+	}
+	return port_check_privilege(ports, err);
+}
+
+static int slirp_start(const struct network_request *request, struct network_handle *handle,
+		       struct err *err)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+	cleanup_fd int ready_fd = -1;
+	int pipe_fds[2];
+
+	if (check_ports(request->ports, err) < 0)
+		return -1;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "cannot make a pipe for '%s'", SLIRP_PROGRAM);
+
+	handle->ready_fd = pipe_fds[0];
+	ready_fd = pipe_fds[1];
+	if (request->log_fd < 0) {
+		handle->error_fd = said_file(err);
+		if (handle->error_fd < 0)
+			return -1;
+	}
+	if (request->ports->count > 0) {
+		/* one of the last start may be left */
+		unlinkat(request->run_dir_fd, SLIRP_SOCKET, 0);
+		handle->api_path = xasprintf("%s/%s", request->run_dir_path, SLIRP_SOCKET);
+	}
+
+	build_argv(request, &argv);
+	const int keep_fds[] = { ready_fd, request->exit_fd, request->run_dir_fd };
+	struct spawn spawn = SPAWN_INIT;
+	spawn.path = SLIRP_PROGRAM;
+	spawn.argv = &argv;
+	spawn.stderr_fd = request->log_fd >= 0 ? request->log_fd : handle->error_fd;
+	spawn.keep_fds = keep_fds;
+	spawn.keep_fd_count = request->ports->count > 0 ? 3 : 2;
+	spawn.new_session = true;
+	if (process_spawn(&spawn, &handle->helper, err) < 0) {
+		err_wrap(err, "cannot start the network");
+		if (err->kind == ERR_UNSUPPORTED)
+			err_hint(err,
+				 "Install the package slirp4netns, or use --network none or host.");
+		return -1;
+	}
+	handle->helper_pid = handle->helper.pid;
+	return 0;
+}
+
+/* ---- why it did not start --------------------------------------------------------------------------------------------- */
+
+/* lines that it says on every start */
+static bool is_noise(const char *line)
+{
+	static const char *const starts[] = {
+		"sent tapfd",	  "received tapfd", "WARNING: Support for",
+		"Starting slirp", "apifd event",    "api_handler:",
+		"child failed",	  "parent failed",  "waitpid"
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (str_after(line, starts[i]) != NULL)
+			return true;
+	return *line == '\0' || *line == '*';
+}
+
+static void read_said(int error_fd, struct strbuf *out)
+{
+	char text[SAID_BYTES + 1];
+	ssize_t size = error_fd >= 0 ? pread(error_fd, text, SAID_BYTES, 0) : 0;
+	size_t used = 0;
+
+	text[size > 0 ? size : 0] = '\0';
+	cleanup_strv struct strv lines = STRV_INIT;
+	strv_split(&lines, text, '\n');
+	for (size_t i = 0; i < lines.count && used < SAID_LINES_MAX; i++) {
+		if (is_noise(lines.items[i]))
+			continue;
+		if (used++ > 0)
+			strbuf_adds(out, "; ");
+		strbuf_add_escaped(out, lines.items[i]);
+	}
+}
+
+static int too_old(struct err *err)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	cleanup_strbuf struct strbuf version = STRBUF_INIT;
+	struct spawn spawn = SPAWN_INIT;
+	struct err ignored; /* the version makes the message better, no more */
+	int status;
+
+	strv_add(&argv, SLIRP_PROGRAM);
+	strv_add(&argv, "--version");
+	spawn.path = SLIRP_PROGRAM;
+	spawn.argv = &argv;
+	if (process_run(&spawn, &out, NULL, &status, &ignored) < 0)
+		strbuf_clear(&out);
+	out.data[strcspn(out.data, "\n")] = '\0';
+	strbuf_add_escaped(&version, out.data);
+
+	err_set(err, ERR_UNSUPPORTED, "cannot start the network: '%s' is older than %s",
+		version.length > 0 ? version.data : SLIRP_PROGRAM, SLIRP_VERSION_MIN);
+	return err_hint(err, "Install slirp4netns %s or newer, or use --network none or host.",
+			SLIRP_VERSION_MIN);
+}
+
+static int explain_end(struct network_handle *handle, struct err *err)
+{
+	cleanup_strbuf struct strbuf said = STRBUF_INIT;
+
+	read_said(handle->error_fd, &said);
+	if (strstr(said.data, "unrecognized option") != NULL)
+		return too_old(err);
+
+	err_set(err, ERR_FAILED, "cannot start the network: slirp4netns: %s",
+		said.length > 0 ? said.data : "it ended before it was ready");
+	if (strstr(said.data, "/dev/net/tun") != NULL) {
+		err->kind = ERR_UNSUPPORTED;
+		return err_hint(
+			err,
+			"Run as root: modprobe tun; and see that /dev/net/tun may be opened by "
+			"all users.");
+	}
+	if (strstr(said.data, "resolv.conf") != NULL)
+		return err_hint(
+			err, "/etc/resolv.conf must not lead to a place outside of /etc and /run.");
+	return -1;
+}
+
+/* ---- ready ---------------------------------------------------------------------------------------------------------- */
+
+static int wait_ready(struct network_handle *handle, struct err *err)
+{
+	char byte;
+	int r = fd_wait_readable(handle->ready_fd, READY_TIMEOUT_MS);
+
+	if (r < 0)
+		return err_sys(err, -r, "cannot wait for '%s'", SLIRP_PROGRAM);
+	if (r == 0) {
+		err_set(err, ERR_TIMEOUT,
+			"cannot start the network: slirp4netns is not ready after %d s",
+			READY_TIMEOUT_MS / 1000);
+		return -1;
+	}
+	/* end of file: the helper was the only writer, and is gone */
+	if (fd_read_full(handle->ready_fd, &byte, 1) != 1)
+		return explain_end(handle, err);
+
+	fd_close(&handle->ready_fd);
+	return 0;
+}
+
+/* ---- ports ---------------------------------------------------------------------------------------------------------- */
+
+static int api_connect(int run_dir_fd, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = API_TIMEOUT_MS / 1000 };
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_sys(err, errno, "cannot make a socket");
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", run_dir_fd,
+		 SLIRP_SOCKET);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (void *)&address, sizeof(address)) < 0)
+		return err_sys(err, errno, "cannot reach slirp4netns to publish ports");
+
+	return TAKE_FD(fd);
+}
+
+/* One request and its answer. 0 done, 1 refused, -1. */
+static int api_add(int run_dir_fd, const struct port_mapping *port, uint16_t offset,
+		   const char *guest_address, struct err *err)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strbuf struct strbuf answer = STRBUF_INIT;
+	cleanup_json json_t *request = json_object();
+	json_t *arguments = json_object();
+
+	json_put_string(request, "execute", "add_hostfwd");
+	json_put_string(arguments, "proto", port_protocol_name((int)port->protocol));
+	json_put_string(arguments, "host_addr", port->host_ip != NULL ? port->host_ip : "0.0.0.0");
+	json_put_int(arguments, "host_port", port->host_port + offset);
+	json_put_string(arguments, "guest_addr", guest_address);
+	json_put_int(arguments, "guest_port", port->container_port + offset);
+	json_put(request, "arguments", arguments);
+	json_print(request, 0, &text);
+
+	cleanup_fd int fd = api_connect(run_dir_fd, err);
+	if (fd < 0)
+		return -1;
+
+	int r = fd_write_full(fd, text.data, text.length);
+	if (r < 0)
+		return err_sys(err, -r, "cannot ask slirp4netns to publish a port");
+	if (shutdown(fd, SHUT_WR) < 0)
+		return err_sys(err, errno, "cannot ask slirp4netns to publish a port");
+
+	r = fd_read_all(fd, &answer, API_ANSWER_LIMIT);
+	if (r < 0)
+		return err_sys(err, r == -EAGAIN ? ETIMEDOUT : -r,
+			       "cannot read the answer of slirp4netns");
+
+	cleanup_json json_t *document =
+		json_parse(answer.data, answer.length, "answer of slirp4netns", err);
+	if (document == NULL)
+		return -1;
+	return json_at(document, "return", NULL) != NULL ? 0 : 1;
+}
+
+/* The helper does not tell the reason, so look for it. */
+static int explain_refusal(const struct port_mapping *port, uint16_t offset, struct err *err)
+{
+	uint16_t host_port = (uint16_t)(port->host_port + offset);
+	int r = port_try_bind(port->host_ip, host_port, port->protocol);
+
+	if (r < 0)
+		return port_explain(port, host_port, -r, err);
+
+	/* it was somebody who has gone since, or a reason of the helper's own */
+	err_set(err, ERR_UNAVAILABLE, "could not publish %s port %u on %s: slirp4netns refused it",
+		port_protocol_name((int)port->protocol), host_port,
+		port->host_ip != NULL ? port->host_ip : "0.0.0.0");
+	return err_hint(err, "Try again; another program may have held the port for a moment.");
+}
+
+static int publish(const struct network_request *request, struct err *err)
+{
+	for (size_t i = 0; i < request->ports->count; i++) {
+		const struct port_mapping *port = &request->ports->items[i];
+
+		for (uint32_t offset = 0; offset < port->range; offset++) {
+			int r = api_add(request->run_dir_fd, port, (uint16_t)offset,
+					request->mode->address, err);
+
+			if (r < 0)
+				return -1;
+			if (r > 0)
+				return explain_refusal(port, (uint16_t)offset, err);
+		}
+	}
+	return 0;
+}
+
+static int slirp_finish(const struct network_request *request, struct network_handle *handle,
+			struct err *err)
+{
+	if (wait_ready(handle, err) < 0)
+		return -1;
+	if (publish(request, err) < 0)
+		return -1;
+
+	/* nobody asks it anything any more: a socket in the file system would only be one more way in */
+	if (handle->api_path != NULL)
+		unlinkat(request->run_dir_fd, SLIRP_SOCKET, 0);
+	return 0;
+}
+
+const struct network_driver network_driver_slirp = { slirp_start, slirp_finish };
