@@ -33,6 +33,8 @@
 #ifndef ENGINE_MONITOR_H
 #define ENGINE_MONITOR_H
 
+#include "base/names.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -76,6 +78,7 @@ enum log_driver {
 	LOG_PASSTHROUGH_TTY,
 	LOG_DRIVER_COUNT
 };
+NAME_TABLE_DECLARE(log_driver)
 
 /** Everything the monitor is told. */
 struct monitor_config {
@@ -91,7 +94,7 @@ struct monitor_config {
 	bool remove; /* --rm: execute `dhow container cleanup ID` at the end unless a client has promised to */
 	const char *dhow_path;	      /* for that */
 	const char *const *dhow_args; /* global options for that, ended by NULL */
-	const char *cgroup_path;      /* as rootless/cgroup.h names it, for the run record; NULL: none */
+	const char *cgroup_path; /* as rootless/cgroup.h names it, for the run record; NULL: none */
 	pid_t init_pid;
 	const char *pid_file,
 		*conmon_pid_file; /* written by the monitor when started; NULL: none */

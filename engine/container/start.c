@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/container/start.c - container_start(): the walk of engine/runtime.h
+ *
+ * What can be refused is refused before anything exists. The helpers that write the id maps are the slowest part, so they are started as soon as
+ * the maps are known and waited for as late as possible; the network helper runs beside the mounts. Whatever fails, everything is rolled back:
+ * processes end by the closing of their pipes, the lock goes with them, the container is `created` again.
+ *
+ * Files, in the order of the walk: start_request.c, start_files.c, start_monitor.c.
+ */
+#include "engine/container/start.h"
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/lock.h"
+#include "engine/container/record.h"
+#include "storage/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int container_open_run_dir(struct engine *engine, const struct container *container, bool make,
+			   struct err *err)
+{
+	cleanup_free char *path = xasprintf(RUN_CONTAINERS "/%s", container->id.text);
+
+	return store_open_run_dir(engine->store, path, make, err);
+}
+
+static void start_init(struct start *start, struct engine *engine, struct container *container,
+		       const struct container_start_opts *opts)
+{
+	*start = (struct start){
+		.engine = engine,
+		.container = container,
+		.opts = opts,
+		.maps = IDMAPS_INIT,
+		.extra = RUNTIME_EXTRA_INIT,
+		.userns = RUNTIME_USERNS_INIT,
+		.cgroup = CGROUP_INIT,
+		.handle = NETWORK_HANDLE_INIT,
+		.sync = RUNTIME_SYNC_INIT,
+		.run_fd = -1,
+		.lock_fd = -1,
+		.alive_fd = -1,
+		.listen_fd = -1,
+		.log_dir_fd = -1,
+		.report_fd = -1,
+	};
+	start->in = start->out = start->errors = start->started = start->exit_pipe =
+		start->console = start->client = (struct start_pipe){ -1, -1 };
+}
+
+static void start_release(struct start *start)
+{
+	start_close_all(start);
+	runtime_userns_release(&start->userns);
+	fd_close(&start->sync.parent_fd);
+	fd_close(&start->sync.child_fd);
+	runtime_plan_free(start->plan);
+	for (size_t i = 0; i < start->extra.copy_up_count; i++)
+		fd_close(&start->extra.copy_ups[i].data_fd);
+	runtime_extra_release(&start->extra);
+	if (start->rootfs_prepared)
+		rootfs_release(&start->rootfs);
+	strv_release(&start->copy_up_volumes);
+	cgroup_release(&start->cgroup);
+	network_mode_release(&start->mode);
+	port_mappings_release(&start->ports);
+	idmaps_release(&start->maps);
+	json_decref(start->config);
+	free(start->run_path);
+	free(start->log_name);
+	fd_close(&start->lock_fd);
+}
+
+/* Lock, look, take the life: 1 it runs already, 0 it is ours to start. */
+static int take_life(struct start *start, struct err *err)
+{
+	struct container *container = start->container;
+
+	start->lock_fd = lock_take(container->dir_fd, FILE_LOCK, true, err);
+	if (start->lock_fd < 0)
+		return -1;
+	start->alive_fd = alive_take(container->dir_fd, FILE_ALIVE, err);
+	if (start->alive_fd == -1)
+		return -1;
+	if (start->alive_fd < 0) {
+		start->alive_fd = -1;
+		return 1;
+	}
+	if ((unlinkat(container->dir_fd, FILE_RUN, 0) < 0 && errno != ENOENT) ||
+	    (unlinkat(container->dir_fd, FILE_EXIT, 0) < 0 && errno != ENOENT))
+		return err_sys(err, errno, "cannot remove the records of its last run");
+	return 0;
+}
+
+static int prepare(struct start *start, struct err *err)
+{
+	if (start_read_network(start, err) < 0 || start_open_log(start, err) < 0 ||
+	    start_write_files(start, err) < 0 || start_prepare_rootfs(start, err) < 0 ||
+	    start_read_extra(start, err) < 0)
+		return -1;
+	if (runtime_plan_new(start->config, start->container->dir_fd, &start->rootfs, &start->maps,
+			     &start->extra, &start->plan, err) < 0)
+		return -1;
+
+	start->run_fd = container_open_run_dir(start->engine, start->container, true, err);
+	if (start->run_fd < 0)
+		return -1;
+	start->run_path = xasprintf("%s/" RUN_CONTAINERS "/%s", start->engine->store->run_path,
+				    start->container->id.text);
+	if (start_make_cgroup(start, err) < 0)
+		return -1;
+	return start_open_streams(start, err);
+}
+
+static int start_network(struct start *start, struct err *err)
+{
+	start->network = (struct network_request){
+		.mode = &start->mode,
+		.ports = &start->ports,
+		.pid = start->init_pid,
+		.exit_fd = start->exit_pipe.outer_fd,
+		.run_dir_fd = start->run_fd,
+		.run_dir_path = start->run_path,
+		.log_fd = -1,
+	};
+	return network_start(&start->network, &start->handle, err);
+}
+
+/* From the fork to the program. */
+static int launch(struct start *start, struct err *err)
+{
+	if (runtime_sync_new(&start->sync, err) < 0 || start_fork_monitor(start, err) < 0)
+		return -1;
+	fd_close(&start->sync.child_fd);
+	start_close_inner(start);
+
+	if (start->new_userns && runtime_userns_finish(&start->userns, &start->sync, err) < 0)
+		return -1;
+	if (!start->new_userns && runtime_sync_mapped(&start->sync, err) < 0)
+		return -1;
+	if (start_network(start, err) < 0)
+		return -1;
+	if (runtime_sync_wait_ready(&start->sync, err) < 0)
+		return -1;
+	if (network_finish(&start->network, &start->handle, err) < 0)
+		return -1;
+	if (runtime_sync_go(&start->sync, err) < 0 || runtime_sync_result(&start->sync, err) < 0)
+		return -1;
+	return start_wait_started(start, err);
+}
+
+/* The monitor to be may know better why the init has gone. */
+static void prefer_report(struct start *start, struct err *err)
+{
+	struct err reported;
+
+	if (start->report_fd >= 0 && err_receive(start->report_fd, &reported) == 1)
+		*err = reported;
+}
+
+/* Back to `created`. The init ends when the conversation is closed, the monitor when the init has ended. */
+static void roll_back(struct start *start, struct err *err)
+{
+	struct err ignored = { 0 }; /* the first failure is the one to tell */
+	bool forked = start->monitor_pid > 0;
+	int status;
+
+	network_abort(&start->handle);
+	fd_close(&start->sync.parent_fd);
+	fd_close(&start->sync.child_fd);
+	if (forked) {
+		prefer_report(start, err);
+		start_close_all(start);
+		while (waitpid(start->monitor_pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	/* an init that was killed looks as if it had been started */
+	unlinkat(start->container->dir_fd, FILE_RUN, 0);
+	unlinkat(start->container->dir_fd, FILE_EXIT, 0);
+	start_close_all(start);
+	if (start->cgroup.path != NULL)
+		cgroup_destroy(start->cgroup.path, &ignored);
+	container_cleanup(start->engine, start->container, false, &ignored);
+}
+
+static void remember_copy_ups(struct start *start)
+{
+	for (size_t i = 0; i < start->copy_up_volumes.count; i++) {
+		const char *name = start->copy_up_volumes.items[i];
+		struct err err = { 0 };
+
+		if (volume_set_copied(start->engine->store, name, &err) < 0)
+			engine_warn(start->engine,
+				    "cannot note that volume '%s' has its content, ignoring: %s",
+				    name, err.msg);
+	}
+}
+
+static void hand_over(struct start *start, int *ret_attach_fd)
+{
+	const char detach = ATTACH_DETACH;
+
+	if (start->opts->attach && ret_attach_fd != NULL)
+		*ret_attach_fd = TAKE_FD(start->client.outer_fd);
+	else if (send(start->client.outer_fd, &detach, 1, MSG_NOSIGNAL) < 0)
+		debug("cannot take leave of the monitor");
+	network_handle_release(&start->handle);
+}
+
+static int already_running(const struct start *start, struct err *err)
+{
+	if (!start->opts->attach)
+		return 0;
+	return err_set(err, ERR_STATE, "it is running already");
+}
+
+static int start_walk(struct start *start, int *ret_attach_fd, struct err *err)
+{
+	int running;
+
+	if (start_read_config(start, err) < 0 || start_read_maps(start, err) < 0)
+		return -1;
+	if (start->new_userns && runtime_userns_start(&start->maps, &start->userns, err) < 0)
+		return -1;
+	running = take_life(start, err);
+	if (running < 0)
+		return -1;
+	if (running > 0)
+		return already_running(start, err);
+
+	if (prepare(start, err) < 0 || launch(start, err) < 0) {
+		roll_back(start, err);
+		return -1;
+	}
+	remember_copy_ups(start);
+	hand_over(start, ret_attach_fd);
+	return 0;
+}
+
+int container_start(struct engine *engine, struct container *container,
+		    const struct container_start_opts *opts, int *ret_attach_fd, struct err *err)
+{
+	struct start start;
+	int status;
+
+	if (container->create == NULL)
+		return err_set(err, ERR_CORRUPT,
+			       "cannot start container '%s': its record is damaged",
+			       container->id.text);
+	start_init(&start, engine, container, opts);
+	status = start_walk(&start, ret_attach_fd, err);
+	start_release(&start);
+	if (status < 0)
+		return err_wrap(err, "cannot start container '%s'", container->name);
+	return container_refresh(container, err);
+}

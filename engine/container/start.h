@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/container/start.h - what the files of a start share (private to engine/container)
+ *
+ * start.c walks, start_request.c reads the records into what the runtime, storage, network and cgroups are asked for,
+ * start_files.c writes the files that are mounted into the container, start_monitor.c makes pipes and sockets and forks the monitor.
+ */
+#ifndef ENGINE_CONTAINER_START_H
+#define ENGINE_CONTAINER_START_H
+
+#include "engine/container.h"
+#include "engine/monitor.h"
+#include "engine/runtime.h"
+#include "rootless/cgroup.h"
+#include "storage/rootfs.h"
+
+/* container's end and the other end of a pipe or socket */
+struct start_pipe {
+	int inner_fd, outer_fd;
+};
+
+struct start {
+	struct engine *engine;
+	struct container *container;
+	const struct container_start_opts *opts;
+
+	json_t *config;
+	bool new_userns;
+	struct idmaps maps;
+	struct rootfs rootfs;
+	bool rootfs_prepared;
+	struct runtime_extra extra;
+	struct strv copy_up_volumes; /* names, in the order of extra.copy_ups */
+	struct runtime_plan *plan;
+	struct runtime_userns userns;
+	struct cgroup cgroup;
+
+	struct network_mode mode;
+	struct port_mappings ports;
+	struct network_request network;
+	struct network_handle handle;
+
+	char *run_path; /* the container's runtime directory */
+	int run_fd;
+	int lock_fd, alive_fd, listen_fd, log_dir_fd;
+	enum log_driver log_driver;
+	char *log_name;
+	struct start_pipe in, out, errors, started, exit_pipe, console;
+	struct start_pipe client; /* inner: the monitor's end, outer: ours */
+	int report_fd;		  /* of the monitor to be: its pid of the init, or its err */
+	struct runtime_sync sync;
+	pid_t monitor_pid; /* 0: not forked, or reaped */
+	pid_t init_pid;
+};
+
+/* start_request.c */
+
+/** config.json, joins filled in. Starts containers that this one joins and that do not run. */
+int start_read_config(struct start *start, struct err *err);
+int start_read_maps(struct start *start, struct err *err);
+int start_prepare_rootfs(struct start *start, struct err *err);
+int start_read_extra(struct start *start, struct err *err);
+int start_make_cgroup(struct start *start, struct err *err);
+int start_read_network(struct start *start, struct err *err);
+
+/* start_files.c */
+
+/** hosts, resolv.conf and hostname in the container's directory. */
+int start_write_files(struct start *start, struct err *err);
+/** The log's driver, directory and name. */
+int start_open_log(struct start *start, struct err *err);
+
+/* start_monitor.c */
+
+/** Pipes, sockets, the client's first packets. */
+int start_open_streams(struct start *start, struct err *err);
+/** Fork the monitor, which makes the init; start->init_pid is set. */
+int start_fork_monitor(struct start *start, struct err *err);
+/** Close what only the container and the monitor need. */
+void start_close_inner(struct start *start);
+/** Wait for ATTACH_STARTED; -1 when the monitor has gone without. */
+int start_wait_started(struct start *start, struct err *err);
+void start_close_all(struct start *start);
+
+/* shared by start, exec, attach, cleanup */
+
+/** Runtime directory of a container; fd, -1 (ERR_NOT_FOUND when there is none and make is false). */
+int container_open_run_dir(struct engine *engine, const struct container *container, bool make,
+			   struct err *err);
+/** config.json. New reference. */
+int container_read_config(const struct container *container, json_t **ret_config, struct err *err);
+
+#endif
