@@ -4,7 +4,7 @@
 #
 #   make SAN=1          AddressSanitizer and UBSan, in build-san/
 #   make BUILD=DIR      somewhere else, for a second tree beside the first
-#   make FOLDERS=base   only these folders; the right-most last: FOLDERS='storage rootless base'
+#   make FOLDERS=base   only this folder
 #   config.mak          local settings, read if it is there (CC = gcc-14, PREFIX = /usr, ...)
 #
 # Each folder becomes a static library and binaries take only the objects that they need: this is what keeps the heavy
@@ -14,7 +14,7 @@
 
 # `make V=1` shows whole commands
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo '  $(1) $@')
+begin = @mkdir -p $(@D)$(if $(V),, && echo '  $(1) $@')
 , := ,
 
 FUZZING := $(filter fuzz,$(MAKECMDGOALS))
@@ -48,13 +48,12 @@ COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-section
 DHOW_LIBS := -ljansson -lseccomp
 TRANSFER_LIBS := -lcurl -larchive -lcrypto -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 
-# --- what there is ---
+# --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---
 FOLDERS := cli engine network storage rootless base
 MAINS := cli/main.c $(wildcard engine/*/*_main.c)
 sources = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS := $(FOLDERS:%=$(BUILD)/lib%.a)
-# from the right to the left in the direction of use, so that one pass of the linker is enough
 ENGINE_LIBS := $(filter-out %/libcli.a,$(LIBS))
 
 BINARIES := $(if $(wildcard cli/main.c),$(BUILD)/dhow) \
@@ -89,13 +88,11 @@ $(BUILD)/flags: force
 	@echo '$(subst ','\'',$(COMPILE) $(BANNED))' | cmp -s - $@ || echo '$(subst ','\'',$(COMPILE) $(BANNED))' >$@
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,CC)
+	$(call begin,CC)
 	$(Q)$(COMPILE) -fPIE -o $@ $<
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,CC)
+	$(call begin,CC)
 	$(Q)$(COMPILE) $(BANNED) -fPIE -o $@ $<
 
 # written beside and renamed: several makes in one tree do not see half a library
@@ -108,16 +105,15 @@ $(foreach folder,$(FOLDERS),$(eval $(call library,$(folder))))
 
 # --- binaries ---
 $(BUILD)/dhow: $(BUILD)/obj/cli/main.o $(LIBS)
-	$(call say,LINK)
+	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
 
 $(BUILD)/dhow-runtime: $(BUILD)/obj/engine/runtime/runtime_main.o $(ENGINE_LIBS)
-	$(call say,LINK)
+	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
 
 $(BUILD)/libexec/dhow/transfer: $(BUILD)/obj/engine/image/transfer_main.o $(ENGINE_LIBS)
-	@mkdir -p $(@D)
-	$(call say,LINK)
+	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
 
 # one per running container, and nothing that it maps is shared with anybody else: so it has no C library where its file
@@ -128,38 +124,28 @@ SMALL_FLAGS := -Os $(if $(FREESTANDING),-DMONITOR_FREESTANDING=1 -ffreestanding 
 	-fno-tree-loop-distribute-patterns -mstack-protector-guard=global)
 SMALL_LINK := $(if $(FREESTANDING),-static-pie -nostdlib -Wl$(,)-z$(,)noseparate-code,$(if $(SAN),-pie,-static-pie))
 $(BUILD)/small/%.o: %.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(call say,CC)
+	$(call begin,CC)
 	$(Q)$(COMPILE) $(BANNED) $(SMALL_FLAGS) -fPIE -o $@ $<
 
 $(BUILD)/libexec/dhow/monitor: $(MONITOR_OBJECTS) $(if $(FREESTANDING),,$(ENGINE_LIBS))
-	@mkdir -p $(@D)
-	$(call say,LINK)
+	$(call begin,LINK)
 	$(Q)$(CC) $(SMALL_LINK) $(LDFLAGS_ALL) -o $@ $^
 
 # pid 1 of a container with --init: it can use nothing of the image, so it brings its C library
 $(BUILD)/libexec/dhow/init: $(BUILD)/obj/engine/runtime/init_main.o
-	@mkdir -p $(@D)
-	$(call say,LINK)
+	$(call begin,LINK)
 	$(Q)$(CC) $(if $(SAN)$(FUZZING),-pie,-static-pie) $(LDFLAGS_ALL) -o $@ $^
 
 # --- tests ---
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LINK)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(DHOW_LIBS) $(TRANSFER_LIBS)
 
 # with clang a real fuzzer, else a program that runs the corpus
 FUZZ_DRIVER := $(if $(FUZZING),,$(BUILD)/obj/tests/fuzz/corpus.o)
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_DRIVER) $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LINK)
+	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
-
-$(BUILD)/tests/kernel/%: $(BUILD)/obj/tests/kernel/%.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
 
 tests: $(UNIT_TESTS) $(FUZZ_CORPUS) $(KERNEL_TESTS)
 
@@ -182,33 +168,31 @@ check-all: all tests check-includes
 check-includes:
 	@CC='$(CC)' tests/check-includes.sh
 
-demo: all
-	BUILD=$(BUILD) tests/demo.sh
-
-bench: all
-	BUILD=$(BUILD) tests/bench.sh
+demo bench: all
+	BUILD=$(BUILD) tests/$@.sh
 
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
 lint: check-includes
 	clang-format --dry-run -Werror $(SOURCES)
+	@for header in $(filter %.h,$(SOURCES)); do \
+		clang $(CPPFLAGS_ALL) -std=gnu11 -Itests/unit -fsyntax-only -Wdocumentation -Werror -x c $$header || exit 1; done
 
 deps:
 	sh tests/deps.sh
 
 # --- install ---
 INSTALL_TO := $(DESTDIR)$(PREFIX)
+HELPERS := $(foreach binary,$(BINARIES),$(if $(findstring /libexec/dhow/,$(binary)),$(binary)))
+# source:destination below share/
+SHARED := $(foreach page,$(wildcard docs/*.1),$(page):man/man1/$(notdir $(page))) \
+	$(patsubst %,%:bash-completion/completions/dhow,$(wildcard completions/dhow.bash)) \
+	$(patsubst %,%:zsh/site-functions/_dhow,$(wildcard completions/dhow.zsh)) \
+	$(patsubst %,%:fish/vendor_completions.d/dhow.fish,$(wildcard completions/dhow.fish))
 install: all
-	install -d $(INSTALL_TO)/bin $(DESTDIR)$(LIBEXECDIR) $(INSTALL_TO)/share/man/man1
-	install -m 755 $(filter-out %/libexec/%,$(filter $(BUILD)/%,$(BINARIES))) $(INSTALL_TO)/bin
-	install -m 755 $(foreach binary,$(BINARIES),$(findstring $(BUILD)/libexec/dhow/$(notdir $(binary)),$(binary))) \
-		$(DESTDIR)$(LIBEXECDIR)
-	$(if $(wildcard docs/*.1),install -m 644 $(wildcard docs/*.1) $(INSTALL_TO)/share/man/man1)
-	$(if $(wildcard completions/dhow.bash),install -D -m 644 completions/dhow.bash \
-		$(INSTALL_TO)/share/bash-completion/completions/dhow)
-	$(if $(wildcard completions/dhow.zsh),install -D -m 644 completions/dhow.zsh \
-		$(INSTALL_TO)/share/zsh/site-functions/_dhow)
-	$(if $(wildcard completions/dhow.fish),install -D -m 644 completions/dhow.fish \
-		$(INSTALL_TO)/share/fish/vendor_completions.d/dhow.fish)
+	install -d $(INSTALL_TO)/bin $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(filter-out $(HELPERS),$(BINARIES)) $(INSTALL_TO)/bin
+	install -m 755 $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
+	@for pair in $(SHARED); do install -D -m 644 $${pair%%:*} $(INSTALL_TO)/share/$${pair#*:} || exit 1; done
 
 clean:
 	rm -rf build build-san build-fuzz

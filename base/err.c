@@ -244,7 +244,8 @@ int err_receive(int fd, struct err *ret_err)
 }
 
 /* One write per line, so that the lines of several processes do not mix. */
-static void print_line(const char *format, va_list args, const char *prefix)
+static void __attribute__((format(printf, 1, 0)))
+print_line(const char *format, va_list args, const char *prefix)
 {
 	char line[1200];
 	size_t length = strlen(prefix);
