@@ -78,8 +78,7 @@ help:
 	@echo 'make fuzz F=NAME           fuzz one parser with clang (FUZZ_ARGS=-max_total_time=60)'
 	@echo 'make check-includes lint   direction of includes; format and static checks'
 	@echo 'make deps                  install what building and running needs (Debian, as root)'
-	@echo 'make install               DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
-	@echo 'make demo bench clean'
+	@echo 'make install demo bench clean'
 
 # --- objects and libraries ---
 # the command line of the compiler is remembered: other flags make everything anew, another makefile does not
