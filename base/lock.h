@@ -5,7 +5,8 @@
  * flock() on a file in the object's directory, for writers. Order: images < layers < names < container < volume < network.
  * None is held over the network or user code. A lock goes with its last descriptor, so kill -9 leaves nothing behind.
  * Liveness is another kind: an open-file-description lock that a monitor holds as long as it lives and that anybody who
- * may open the file can query without taking it.
+ * may open the file can query without taking it. It belongs to the open file: a child has it too until it executes or
+ * closes the descriptor, so what outlives the holder must not keep it.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H

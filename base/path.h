@@ -47,7 +47,7 @@ int path_open_parent_in_root(int root_fd, const char *path, struct strbuf *path_
 /**
  * Remove a tree below dir_fd without following links. name is a single component. A missing entry is success.
  * Directories of our own that cannot be read get their mode changed first. 0 or -errno of the first failure;
- * removes as much as it can. -EACCES/-EPERM means that the caller needs the user namespace of the files' owners.
+ * removes as much as it can. What is mounted inside is never entered: -EBUSY. -EACCES/-EPERM means that the caller needs the user namespace of the files' owners.
  */
 int path_remove_tree(int dir_fd, const char *name);
 

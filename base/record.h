@@ -10,6 +10,7 @@
  * KIND is a word, VERSION and LENGTH (of the body in bytes) are decimal, CRC32 (IEEE, of the body) is 8 lower case
  * hexadecimal digits. Publishing is: write into O_TMPFILE or a fresh O_EXCL name in the same directory, sync when durable,
  * link or rename, sync the directory when durable. Readers take no lock and see the old record or the new one.
+ * A crash may leave a name that starts with ".tmp-" in the directory: whoever lists it skips such names, and removes them.
  * A record that does not parse is ERR_CORRUPT: the caller lists the object as damaged and goes on with the others (P7).
  */
 #ifndef BASE_RECORD_H
