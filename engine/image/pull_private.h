@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/pull_private.h - the parts of a pull in the dhow process (private)
+ *
+ *	pull.c		policy, names, what is tried in which order, the record
+ *	pull_request.c	the JSON request
+ *	pull_run.c	start transfer, pass its events on, wait for its result
+ */
+#ifndef ENGINE_IMAGE_PULL_PRIVATE_H
+#define ENGINE_IMAGE_PULL_PRIVATE_H
+
+#include "engine/image.h"
+#include "engine/image/manifest.h"
+#include "engine/image/registries.h"
+
+#include <jansson.h>
+
+/** The platform that the options ask for, this machine's where they say nothing. */
+int pull_platform(const struct image_pull_opts *opts, struct platform *ret, bool *ret_explicit,
+		  struct err *err);
+
+/** The source object for a full name. New reference. */
+int pull_registry_source(const struct registries *registries, const struct image_ref *ref,
+			 const struct image_pull_opts *opts, json_t **ret_source, struct err *err);
+/** The whole request; the source is taken. New reference. */
+int pull_request(const struct engine *engine, const char *op, json_t *source_take,
+		 const struct image_pull_opts *opts, json_t **ret_request, struct err *err);
+
+/** What transfer ends with. */
+struct pull_result {
+	struct digest manifest, index;
+	struct strv tags;
+};
+/**
+ * Run libexec/dhow/transfer. SIGINT, SIGTERM and SIGHUP are held back meanwhile: they end it, and this fails with ERR_INTERRUPTED.
+ */
+int pull_run(struct engine *engine, const json_t *request, progress_function progress,
+	     void *progress_arg, struct pull_result *ret_result, struct err *err);
+
+#endif
