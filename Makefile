@@ -64,7 +64,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
 
-.PHONY: all help check check-all check-includes unit corpus tests fuzz lint install deps demo bench clean force
+.PHONY: deps-test all help check check-all check-includes unit corpus tests fuzz lint install deps demo bench clean force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -158,17 +158,25 @@ fuzz: $(BUILD)/tests/fuzz/fuzz-$(F)
 	@mkdir -p $(BUILD)/corpus/$(F)
 	$< $(FUZZ_ARGS) $(BUILD)/corpus/$(F) $(wildcard tests/fuzz/corpus/$(F))
 
-check: all tests
+# README's two lines run on a machine where nothing is installed: what they need comes first, the rest is a second make
+check: deps-test
+	$(Q)$(MAKE) --no-print-directory all tests
 	BUILD=$(BUILD) tests/check.sh $(T)
 
-check-all: all tests check-includes
+check-all: deps-test
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory SAN=1 tests
 	BUILD=$(BUILD) tests/check.sh --all $(T)
 
 check-includes:
 	@CC='$(CC)' tests/check-includes.sh
 
-demo bench: all
-	BUILD=$(BUILD) tests/$@.sh
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	BUILD=$(BUILD) tests/demo.sh
+
+bench: all
+	BUILD=$(BUILD) tests/bench.sh
 
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
 lint: check-includes
@@ -177,7 +185,9 @@ lint: check-includes
 		clang $(CPPFLAGS_ALL) -std=gnu11 -Itests/unit -fsyntax-only -Wdocumentation -Werror -x c $$header || exit 1; done
 
 deps:
-	sh tests/deps.sh
+	@sh tests/deps.sh
+deps-test:
+	@sh tests/deps.sh --test
 
 # --- install ---
 INSTALL_TO := $(DESTDIR)$(PREFIX)

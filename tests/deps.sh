@@ -3,14 +3,15 @@
 #
 # tests/deps.sh [--test] - install what building and running dhow needs, on Debian 12 or 13, as root
 #
-# With --test also what `make check`, `make lint` and `make fuzz` use. Does nothing when all of it is there already.
+# With --test also what `make check` uses (`make lint` and `make fuzz` want clang and clang-format besides). Does nothing when all of it is there already.
 
 set -eu
 
 build='gcc make pkg-config libc6-dev libjansson-dev libseccomp-dev libsubid-dev libarchive-dev libcurl4-openssl-dev
 	libssl-dev libzstd-dev libbz2-dev liblzma-dev zlib1g-dev libgpgme-dev libcap-dev'
 run='uidmap fuse-overlayfs slirp4netns ca-certificates iproute2 busybox-static'
-test='libcmocka-dev bats clang clang-format'
+test='libcmocka-dev bats docker-registry skopeo mmdebstrap apache2-utils openssl curl python3-minimal jq procps
+	bsdutils zstd attr'
 
 # the fast inflate is written for these two
 case $(dpkg --print-architecture) in
