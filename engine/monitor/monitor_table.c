@@ -82,8 +82,9 @@ static void publish(struct monitor *monitor)
 {
 	if (!(monitor->config->remove && somebody_cleans(monitor)))
 		monitor_record_end(monitor);
-	mon_close(&monitor->fds.listen_fd);
+	/* in this order: who finds that nobody listens finds the lock free too */
 	mon_close(&monitor->fds.alive_fd);
+	mon_close(&monitor->fds.listen_fd);
 	monitor->deadline_ns = 0;
 }
 
