@@ -177,10 +177,12 @@ static int make_pipes(struct pipes *pipes, struct err *err)
 /* The parent alone decides what Ctrl-C means; and what it prints, unless somebody is looking for a fault. */
 static void calm_child(void)
 {
+	/* no handler of the parent runs here */
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
