@@ -6,10 +6,15 @@
  * a directory in a subtree that is delegated to the user: the parent of the own cgroup, when its cgroup.procs may be written.
  * Where neither is possible there is no cgroup: limits that were asked for are refused with the reason, and
  * everything else works. The monitor stays outside the container's cgroup.
+ *
+ * With the systemd manager cgroup_create() puts the calling process into the new scope, beside the container: a user may not
+ * move processes between a login session and a scope otherwise, and CLONE_INTO_CGROUP would fail. So the process that
+ * becomes the monitor calls it, not the command line.
  */
 #ifndef ROOTLESS_CGROUP_H
 #define ROOTLESS_CGROUP_H
 
+#include "base/names.h"
 #include "base/strv.h"
 
 #include <stdbool.h>
@@ -25,6 +30,7 @@ enum cgroup_manager {
 	CGROUP_MANAGER_NONE,
 	CGROUP_MANAGER_COUNT
 };
+NAME_TABLE_DECLARE(cgroup_manager)
 
 /** Limits in the units of the cgroup files; -1 is unset, and INT64_MAX is "max". */
 struct cgroup_limits {
