@@ -79,7 +79,7 @@ void runtime_extra_release(struct runtime_extra *extra);
  * @param rootfs  NULL: root.path of config below bundle_fd
  * @param maps    maps of the new user namespace; NULL: config's linux.uidMappings
  */
-int runtime_plan_new(const json_t *config, int bundle_fd, const struct rootfs *rootfs,
+int runtime_plan_new(const json_t *config, int bundle_fd, struct rootfs *rootfs,
 		     const struct idmaps *maps, const struct runtime_extra *extra,
 		     struct runtime_plan **ret_plan, struct err *err);
 void runtime_plan_free(struct runtime_plan *plan);
@@ -98,13 +98,14 @@ bool runtime_plan_new_network(const struct runtime_plan *plan);
  */
 struct runtime_userns {
 	pid_t holder_pid; /* a child of the caller, 0: none */
+	int hold_fd;	  /* the holder ends with it */
 	int userns_fd;
 	struct idmap_writer writer;
 	const struct idmaps *maps; /* borrowed */
 };
 #define RUNTIME_USERNS_INIT                                                                        \
 	{                                                                                          \
-		0, -1, { 0, 0, -1, -1 }, NULL                                                      \
+		0, -1, -1, { 0, 0, -1, -1 }, NULL                                                  \
 	}
 /** Make it and start the helpers; returns at once. maps must stay until runtime_userns_release(). */
 int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_userns,
