@@ -85,7 +85,8 @@ struct image_rm_opts {
 	bool all, force, ignore, no_prune;
 };
 /**
- * Take the name away, and the image with its last name. In use by a container: ERR_IN_USE, unless force (the containers are removed).
+ * Take the name away, and the image with its last name; all images when text is NULL. In use by a container: ERR_IN_USE, unless
+ * force (the containers are removed).
  * @param ret_untagged, ret_deleted  what rmi prints
  */
 int image_rm(struct engine *engine, const char *text, const struct image_rm_opts *opts,
