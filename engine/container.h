@@ -241,7 +241,7 @@ int container_start(struct engine *engine, struct container *container,
 
 /** What one end of an attachment does: streams of this process <-> connection. */
 struct container_attach_opts {
-	int connection_fd; /* from container_start(), or -1: connect */
+	int connection_fd; /* from container_start(), closed in any case; or -1: connect */
 	bool stdin_on, stdout_on, stderr_on;
 	bool sig_proxy;
 	const char *detach_keys; /* NULL: ctrl-p,ctrl-q; "": none */

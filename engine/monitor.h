@@ -51,6 +51,10 @@ enum attach_type {
 	ATTACH_STDIN = 'i',
 	ATTACH_STDIN_EOF = 'E',
 	ATTACH_RESIZE = 'r', /* struct attach_resize */
+	ATTACH_STDOUT_GONE =
+		'O', /* nobody reads the client's stdout any more: for the one that started the container in the foreground
+			the container's is closed, as in a pipeline of plain processes; others just get no more of it */
+	ATTACH_STDERR_GONE = 'R',
 	ATTACH_DETACH = 'd', /* the client goes, the container stays */
 	ATTACH_CLEANUP =
 		'c' /* the client promises to clean up (--rm); if it dies before EXIT was read the monitor does it */

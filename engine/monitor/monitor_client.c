@@ -12,14 +12,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-void client_add(struct monitor *monitor, int fd_take)
+void client_add(struct monitor *monitor, int fd_take, bool starter)
 {
 	for (int i = 0; i < MONITOR_CLIENT_MAX; i++) {
 		struct monitor_client *client = &monitor->clients[i];
 
 		if (client->fd >= 0)
 			continue;
-		*client = (struct monitor_client){ .fd = fd_take };
+		*client = (struct monitor_client){ .fd = fd_take, .starter = starter };
 		return;
 	}
 	mon_close(&fd_take);
@@ -123,6 +123,25 @@ static void say_hello(struct monitor *monitor, struct monitor_client *client,
 		client_send(client, ATTACH_STARTED, NULL, 0);
 }
 
+/* The reader behind a client is gone. In the foreground the container is told in the way of pipes, if nobody else listens. */
+static void reader_gone(struct monitor *monitor, struct monitor_client *client, int stream)
+{
+	bool wanted = false;
+
+	if (stream == STREAM_OUT)
+		client->want_stdout = false;
+	else
+		client->want_stderr = false;
+	for (int i = 0; i < MONITOR_CLIENT_MAX; i++) {
+		const struct monitor_client *other = &monitor->clients[i];
+
+		wanted |= other->fd >= 0 &&
+			  (stream == STREAM_OUT ? other->want_stdout : other->want_stderr);
+	}
+	if (client->starter && !wanted && !monitor->config->terminal)
+		monitor_stream_close(monitor, stream);
+}
+
 /* The packet is in monitor->input, its type first. -1 when the client is gone now. */
 static int act(struct monitor *monitor, struct monitor_client *client, size_t length)
 {
@@ -152,6 +171,12 @@ static int act(struct monitor *monitor, struct monitor_client *client, size_t le
 			memcpy(&size, monitor->input + 1, sizeof(size));
 			resize(monitor, &size);
 		}
+		return 0;
+	case ATTACH_STDOUT_GONE:
+		reader_gone(monitor, client, STREAM_OUT);
+		return 0;
+	case ATTACH_STDERR_GONE:
+		reader_gone(monitor, client, STREAM_ERR);
 		return 0;
 	case ATTACH_CLEANUP:
 		client->cleans = true;

@@ -228,7 +228,7 @@ void monitor_init(struct monitor *monitor, const struct monitor_config *config,
 	if (monitor->input_fd >= 0)
 		mon_fcntl(monitor->input_fd, F_SETFL, O_NONBLOCK | O_WRONLY);
 	if (fds->client_fd >= 0)
-		client_add(monitor, fds->client_fd);
+		client_add(monitor, fds->client_fd, true);
 	if (config->init_pid > 0)
 		monitor->start_ticks = monitor_start_ticks(config->init_pid);
 	monitor_log_open(&monitor->log);

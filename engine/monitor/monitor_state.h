@@ -51,6 +51,7 @@ enum monitor_event {
 struct monitor_client {
 	int fd; /* -1: free */
 	bool hello, want_stdout, want_stderr, no_stdin_eof;
+	bool starter; /* the command line that started the container */
 	bool cleans;  /* has promised to clean up */
 	bool pending; /* has not got the piece in output yet */
 	bool told;    /* has got the exit */
@@ -98,13 +99,15 @@ bool monitor_loop(struct monitor *monitor);
 
 /** Read one piece of output, log it, offer it to the clients: its length, or 0 when there is nothing now or ever. */
 int monitor_pump(struct monitor *monitor, int index);
+/** No more of a stream is read. */
+void monitor_stream_close(struct monitor *monitor, int index);
 /** Write the exit record, once. */
 void monitor_record_end(struct monitor *monitor);
 
 /* clients, monitor_client.c */
 
 /** Take a connection; closed when there is no room. */
-void client_add(struct monitor *monitor, int fd_take);
+void client_add(struct monitor *monitor, int fd_take, bool starter);
 void client_drop(struct monitor_client *client);
 /** Read one packet and act on it: 1 one was read, 0 there is none now, -1 the client is gone (and dropped). */
 int client_read(struct monitor *monitor, struct monitor_client *client);

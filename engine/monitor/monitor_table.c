@@ -224,7 +224,7 @@ static enum monitor_state console_running(struct monitor *monitor, int index)
 	return STATE_RUNNING;
 }
 
-static void stream_close(struct monitor *monitor, int index)
+void monitor_stream_close(struct monitor *monitor, int index)
 {
 	if (index == STREAM_OUT && monitor->config->terminal)
 		monitor->input_fd = -1; /* the same descriptor */
@@ -242,7 +242,7 @@ int monitor_pump(struct monitor *monitor, int index)
 	if (got == -EAGAIN)
 		return 0;
 	if (got <= 0) {
-		stream_close(monitor, index);
+		monitor_stream_close(monitor, index);
 		return 0;
 	}
 
@@ -310,7 +310,7 @@ static void accept_client(struct monitor *monitor)
 	int fd = mon_accept(monitor->fds.listen_fd, SOCK_CLOEXEC);
 
 	if (fd >= 0)
-		client_add(monitor, fd);
+		client_add(monitor, fd, false);
 }
 
 #define CLIENT_HANDLERS(name, stay)                                                                \
