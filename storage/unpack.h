@@ -75,6 +75,15 @@ int unpack_finish(struct unpacker *unpacker, struct unpack_result *ret_result, s
 void unpack_abort(struct unpacker *unpacker);
 
 /**
+ * Give the directories of result->implied owner, mode and time that they have in the lower layers; where none has them they stay
+ * 0755 and root's. To be called between unpack_finish() and layer_publish(), when all lower layers are there.
+ * @param lower_fds  diff/ of the lower layers, topmost first
+ */
+int unpack_adopt_implied(int diff_dir_fd, enum layer_form form, const struct idmaps *maps,
+			 const struct strv *implied, const int *lower_fds, size_t lower_count,
+			 struct err *err);
+
+/**
  * The tar reader and writer themselves, for the writer child, tests and fuzzing: read tar from input_fd and make the tree in dir_fd.
  */
 int unpack_tar(int input_fd, int dir_fd, enum layer_form form, const struct unpack_limits *limits,

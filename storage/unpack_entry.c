@@ -7,8 +7,9 @@
  * file, and the answer is nearly always that nothing is there.
  *
  * In mapped form owner and mode are real. In single form every file is ours, readable and writable for us, and what the layer
- * says is kept in user.containers.override_stat (as fuse-overlayfs and containers/storage have it) where it differs. Symlinks and fifos
- * cannot carry it: they belong to container root there.
+ * says is kept in user.containers.override_stat, as containers/storage has it. fuse-overlayfs looks at the root of a layer: when that
+ * has the attribute, it wants it on every directory and regular file of the layer, and fails without. Symlinks and fifos cannot
+ * carry it: they belong to container root there.
  *
  * A file's owner and bits are set after its content, because writing and chown take setuid bits and capabilities away; its
  * time is the last.
@@ -112,12 +113,10 @@ static mode_t disk_mode(const struct tree *tree, const struct tree_entry *entry,
 	return tree->form == LAYER_SINGLE ? (entry->mode & 0777) | ours : entry->mode;
 }
 
-static int set_override(const struct tree_entry *entry, int fd, mode_t disk, struct err *err)
+static int set_override(const struct tree_entry *entry, int fd, struct err *err)
 {
 	char text[OVERRIDE_MAX];
 
-	if (entry->uid == 0 && entry->gid == 0 && entry->mode == disk)
-		return 0;
 	int length = snprintf(text, sizeof(text), "%u:%u:%o", entry->uid, entry->gid, entry->mode);
 	if (fsetxattr(fd, OVERRIDE_XATTR, text, (size_t)length, 0) == 0)
 		return 0;
@@ -136,7 +135,7 @@ static int set_attributes(struct tree *tree, const struct tree_entry *entry, int
 	if (tree->form == LAYER_SINGLE) {
 		if (force_mode && fchmod(fd, disk) < 0)
 			return tree_fail(err, errno, "set mode of", entry->path);
-		if (set_override(entry, fd, disk, err) < 0)
+		if (set_override(entry, fd, err) < 0)
 			return -1;
 	} else {
 		if ((entry->uid != 0 || entry->gid != 0 || force_owner) &&
@@ -172,8 +171,8 @@ int tree_add_directory(struct tree *tree, const struct tree_entry *entry, struct
 			return tree_fail(err, errno, "make directory", entry->path);
 	}
 
-	bool plain = !existed && !was_whiteout && !parent->sgid && entry->uid == 0 &&
-		     entry->gid == 0 && disk == entry->mode && !(disk & 07000) &&
+	bool plain = tree->form == LAYER_MAPPED && !existed && !was_whiteout && !parent->sgid &&
+		     entry->uid == 0 && entry->gid == 0 && disk == entry->mode && !(disk & 07000) &&
 		     entry->xattr_count == 0;
 	if (!plain) {
 		cleanup_fd int fd =
@@ -193,8 +192,16 @@ int tree_add_directory(struct tree *tree, const struct tree_entry *entry, struct
 		if (*entry->path == '\0')
 			tree->root.sgid = disk & S_ISGID;
 	}
+	tree->root_is_set |= *entry->path == '\0';
 	tree_add_time(tree, entry->path, &entry->mtime);
 	return 0;
+}
+
+int tree_note_implied(struct tree *tree, int fd, const char *path, struct err *err)
+{
+	const struct tree_entry entry = { .path = path, .mode = 0755 };
+
+	return tree->form == LAYER_SINGLE ? set_override(&entry, fd, err) : 0;
 }
 
 /* What makes one entry; 0 or -1 with errno (an fd for files). */

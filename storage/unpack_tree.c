@@ -166,7 +166,7 @@ int tree_mark_opaque(struct tree *tree, int fd, const char *path, struct err *er
 	return tree_fail(err, errno, "empty directory", path);
 }
 
-/* A directory that no entry named. What lower layers say about it is taken over later (unpack_adopt_implied()). */
+/* A directory that no entry named; fd. What lower layers say about it is taken over later (unpack_adopt_implied()). */
 static int make_implied(struct tree *tree, const struct tree_parent *parent, const char *name,
 			const char *path, struct err *err)
 {
@@ -177,9 +177,11 @@ static int make_implied(struct tree *tree, const struct tree_parent *parent, con
 	if (parent->sgid && (fchownat(parent->fd, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0 ||
 			     fchmodat(parent->fd, name, 0755, 0) < 0))
 		return tree_fail(err, errno, "make directory", path);
-	if (tree->result->implied.count < IMPLIED_MAX)
-		strv_add(&tree->result->implied, path);
-	return 0;
+
+	cleanup_fd int fd = openat(parent->fd, name, OPEN_DIR);
+	if (fd < 0)
+		return tree_fail(err, errno, "open directory", path);
+	return tree_note_implied(tree, fd, path, err) < 0 ? -1 : TAKE_FD(fd);
 }
 
 /* name in parent exists and is no directory. Its directory fd, or -1. */
@@ -192,22 +194,20 @@ static int enter_odd(struct tree *tree, const struct tree_parent *parent, const 
 		return tree_fail(err, errno, "find", path);
 
 	if (tree_is_whiteout(&st)) {
-		if (unlinkat(parent->fd, name, 0) < 0 || mkdirat(parent->fd, name, 0755) < 0)
+		if (unlinkat(parent->fd, name, 0) < 0)
 			return tree_fail(err, errno, "make directory", path);
-		cleanup_fd int fd = openat(parent->fd, name, OPEN_DIR);
+		cleanup_fd int fd = make_implied(tree, parent, name, path, err);
 		if (fd < 0)
-			return tree_fail(err, errno, "open directory", path);
+			return -1;
 		return tree_mark_opaque(tree, fd, path, err) < 0 ? -1 : TAKE_FD(fd);
 	}
 
 	if (!S_ISLNK(st.st_mode))
 		return tree_fail(err, ENOTDIR, "enter", path);
 
-	cleanup_fd int path_fd = path_make_dirs_in_root(tree->root.fd, path, 0755, NULL);
-	if (path_fd < 0)
-		return tree_fail(err, -path_fd, "follow link", path);
-	int fd = openat(path_fd, ".", OPEN_DIR);
-	return fd < 0 ? tree_fail(err, errno, "follow link", path) : fd;
+	/* nothing is made on the way: docker fails here too, and where the link leads nothing else would ever look */
+	int fd = path_open_in_root(tree->root.fd, path, O_RDONLY | O_DIRECTORY, 0);
+	return fd < 0 ? tree_fail(err, -fd, "follow link", path) : fd;
 }
 
 static int note_sgid(struct tree_parent *parent, const char *path, struct err *err)
@@ -238,11 +238,12 @@ static int walk_to(struct tree *tree, const char *path, struct err *err)
 
 		int next = openat(at.fd, name, OPEN_DIR);
 		if (next < 0 && errno == ENOENT) {
-			if (make_implied(tree, &at, name, so_far.data, err) < 0)
+			next = make_implied(tree, &at, name, so_far.data, err);
+			if (next < 0)
 				return -1;
-			next = openat(at.fd, name, OPEN_DIR);
-		}
-		if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+			if (tree->result->implied.count < IMPLIED_MAX)
+				strv_add(&tree->result->implied, so_far.data);
+		} else if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
 			next = enter_odd(tree, &at, name, so_far.data, err);
 			if (next < 0)
 				return -1;
@@ -344,5 +345,7 @@ void tree_add_time(struct tree *tree, const char *path, const struct timespec *m
 
 int tree_finish(struct tree *tree, struct err *err)
 {
+	if (!tree->root_is_set && tree_note_implied(tree, tree->root.fd, "", err) < 0)
+		return -1;
 	return set_times(tree, err);
 }

@@ -67,6 +67,7 @@ struct tree {
 	uint64_t clock;
 	struct tree_time *times;
 	size_t time_count, time_size, time_bytes;
+	bool root_is_set;	 /* an entry gave attributes to the root */
 	bool file_inherits;	 /* the file between begin and finish is in a setgid directory */
 	uint64_t bytes_to_check; /* until the free space is looked at again */
 	uint64_t entries_to_check;
@@ -114,6 +115,8 @@ int tree_parent_of(struct tree *tree, const char *path, struct tree_parent **ret
 void tree_forget_parents(struct tree *tree);
 /** Hide what lower layers have in this directory. */
 int tree_mark_opaque(struct tree *tree, int fd, const char *path, struct err *err);
+/** Give a directory that no entry named its attributes, where they are not what the kernel makes of it. */
+int tree_note_implied(struct tree *tree, int fd, const char *path, struct err *err);
 void tree_add_time(struct tree *tree, const char *path, const struct timespec *mtime);
 /** ERR_CORRUPT or a system error about the entry: "cannot VERB 'PATH': REASON". */
 int tree_fail(struct err *err, int errno_value, const char *verb, const char *path);

@@ -85,8 +85,9 @@ static const struct unpack_case cases[] = {
 	/* --- links --- */
 	{"link out, kept", FINE, NULL, {{"a", '2', CANARY_UP}}, "l a=" CANARY_UP},
 	{"link out, absolute, kept", FINE, NULL, {{"a", '2', "/etc"}}, "l a=/etc"},
-	{"write through a link out", FINE, NULL, {{"a", '2', CANARY_UP}, {"a/secret", '0', "bad"}},
-		"l a=" CANARY_UP "\nf " CANARY "/secret=bad"},
+	{"write through a link out", ERR_CORRUPT, "a", {{"a", '2', CANARY_UP}, {"a/secret", '0', "bad"}}},
+	{"write through a link out that leads somewhere inside", FINE, NULL, {{"canary", '5'}, {"a", '2', CANARY_UP}, {"a/secret", '0', "x"}},
+		"l a=" CANARY_UP "\nf " CANARY "/secret=x"},
 	{"write through an absolute link", FINE, NULL, {{"a", '2', "/b"}, {"b", '5'}, {"a/x", '0', "x"}}, "f b/x=x\nl a=/b"},
 	{"write through a link inside", FINE, NULL, {{"lib", '2', "usr/lib"}, {"usr/lib", '5'}, {"lib/x", '0', "x"}},
 		"f usr/lib/x=x\nl lib=usr/lib"},
@@ -98,8 +99,7 @@ static const struct unpack_case cases[] = {
 	{"fifo over a link", FINE, NULL, {{"a", '2', CANARY_UP "/secret"}, {"a", '6'}}, "p a"},
 	{"link over a directory", FINE, NULL, {{"a", '5'}, {"a/x", '0', "x"}, {"a", '2', CANARY_UP}, {"b", '0', "y"}},
 		"l a=" CANARY_UP "\nf b=y"},
-	{"link over the directory that is written to", FINE, NULL, {{"a/b/x", '0', "x"}, {"a", '2', CANARY_UP}, {"a/b/y", '0', "bad"}},
-		"l a=" CANARY_UP "\nf " CANARY "/b/y=bad"},
+	{"link over the directory that is written to", ERR_CORRUPT, "a", {{"a/b/x", '0', "x"}, {"a", '2', CANARY_UP}, {"a/b/y", '0', "bad"}}},
 	{"time of a directory that became a link", FINE, NULL, {{"a", '5', .mtime = 5}, {"a", '2', CANARY_UP}}, "l a=" CANARY_UP},
 	{"empty target", ERR_CORRUPT, "nothing", {{"a", '2', ""}}},
 	{"target by pax", FINE, NULL, {{"a", '2', "x", .pax = "linkpath=" LONG_100 "/" LONG_100 "\n"}}, "l a=" LONG_100 "/" LONG_100},
@@ -131,7 +131,7 @@ static const struct unpack_case cases[] = {
 	{"the directory, then whiteout", FINE, NULL, {{"a", '5'}, {"a/b", '0', "x"}, {".wh.a", '0'}}, "o a\nf a/b=x"},
 	{"whiteout, then something below", FINE, NULL, {{".wh.a", '0'}, {"a/b", '0', "x"}}, "o a\nf a/b=x"},
 	{"the link, then whiteout", FINE, NULL, {{"a", '2', CANARY_UP}, {".wh.a", '0'}}, "l a=" CANARY_UP},
-	{"whiteout through a link out", FINE, NULL, {{"a", '2', CANARY_UP}, {"a/.wh.secret", '0'}}, "w " CANARY "/secret"},
+	{"whiteout through a link out", ERR_CORRUPT, "a", {{"a", '2', CANARY_UP}, {"a/.wh.secret", '0'}}},
 	{"whiteout twice", FINE, NULL, {{".wh.a", '0'}, {".wh.a", '0'}}, "w a"},
 	{"whiteout as hard link", FINE, NULL, {{".wh.a", '1', ".wh..wh.aufs"}}, "w a"},
 	{"whiteout as directory", ERR_CORRUPT, "whiteout", {{".wh.a", '5'}}},
@@ -147,7 +147,7 @@ static const struct unpack_case cases[] = {
 		"o a\nf a/b=x\nf a/c=y"},
 	{"opaque, then the directory", FINE, NULL, {{"a/.wh..wh..opq", '0'}, {"a", '5', .mode = 0750}}, "o a\nm a=750"},
 	{"opaque root", FINE, NULL, {{".wh..wh..opq", '0'}, {"a", '0', "x"}}, "o .\nf a=x"},
-	{"opaque through a link out", FINE, NULL, {{"a", '2', CANARY_UP}, {"a/.wh..wh..opq", '0'}}, "o " CANARY},
+	{"opaque through a link out", ERR_CORRUPT, "a", {{"a", '2', CANARY_UP}, {"a/.wh..wh..opq", '0'}}},
 	{"opaque as directory", ERR_CORRUPT, "whiteout", {{"a/.wh..wh..opq", '5'}}},
 	{"opaque as link", ERR_CORRUPT, "whiteout", {{"a/.wh..wh..opq", '2', CANARY_UP}}},
 	{"files of aufs", FINE, NULL, {{".wh..wh.aufs", '0'}, {".wh..wh.plnk", '5'}, {".wh..wh.plnk/1.2", '0', "x"}, {"a", '0', "x"}},
@@ -221,7 +221,7 @@ static const struct unpack_case cases[] = {
 	/* --- single form --- */
 	{"single: owner and mode in an attribute", FINE, NULL, {{"a", '0', "x", .mode = 04755, .uid = 12, .gid = 34}, {"d", '5', .mode = NO_MODE,
 		.uid = 5}, {"d/b", '0', "y"}}, "m a=755\nx a user.containers.override_stat=12:34:4755\nm d=700\n"
-		"x d user.containers.override_stat=5:0:0\nf d/b=y\nx d/b user.containers.override_stat", LAYER_SINGLE},
+		"x d user.containers.override_stat=5:0:0\nf d/b=y\nx d/b user.containers.override_stat=0:0:644\nx . user.containers.override_stat=0:0:755", LAYER_SINGLE},
 	{"single: whiteouts", FINE, NULL, {{".wh.a", '0'}, {"o/.wh..wh..opq", '0'}}, "w a\no o\nx o user.fuseoverlayfs.opaque=y", LAYER_SINGLE},
 };
 /* clang-format on */

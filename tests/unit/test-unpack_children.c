@@ -533,6 +533,40 @@ static void test_owner_outside_of_the_map(void **state)
 	trial_release(&trial);
 }
 
+/* A directory that only a lower layer names keeps what that says. */
+static void test_implied(void **state)
+{
+	cleanup_strbuf struct strbuf lower = STRBUF_INIT;
+	cleanup_strbuf struct strbuf upper = STRBUF_INIT;
+	struct trial below, above;
+
+	tar_add(&lower, &(struct tar_row){ "tmp", '5', .mode = 01777, .mtime = 77 });
+	tar_add(&lower, &(struct tar_row){ "l", '2', "tmp" });
+	tar_end(&lower);
+	tar_add(&upper, &(struct tar_row){ "tmp/x/f", '0', "x" });
+	tar_add(&upper, &(struct tar_row){ "l/f", '0', "x" });
+	tar_end(&upper);
+	trial_init(&below, LAYER_MAPPED);
+	trial_init(&above, LAYER_MAPPED);
+	assert_int_equal(trial_run(&below, UNPACK_NONE, &lower), 0);
+	assert_int_equal(trial_run(&above, UNPACK_NONE, &upper), 0);
+	assert_int_equal(above.result.implied.count, 3);
+	assert_int_equal(unpack_adopt_implied(above.dir.fd, LAYER_MAPPED, &above.maps,
+					      &above.result.implied, &below.dir.fd, 1, &above.err),
+			 0);
+
+	struct stat st;
+	assert_int_equal(fstatat(above.dir.fd, "tmp", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 01777);
+	assert_int_equal(st.st_mtime, 77);
+	assert_int_equal(fstatat(above.dir.fd, "tmp/x", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0755);
+	assert_int_equal(fstatat(above.dir.fd, "l", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0755);
+	trial_release(&above);
+	trial_release(&below);
+}
+
 /* --- ends --- */
 
 /* Kill one of the children in the middle of a layer. */
@@ -617,6 +651,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_opaque_is_linear),
 		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_owner_outside_of_the_map),
+		cmocka_unit_test(test_implied),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_side_by_side),
