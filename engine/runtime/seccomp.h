@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct err;
+struct strv;
 
 struct seccomp_filter {
 	struct sock_filter *code; /* owned; NULL: none */
@@ -28,6 +29,9 @@ void seccomp_filter_release(struct seccomp_filter *filter);
 
 /** What can be seen without compiling: actions, operators, architectures. ERR_USAGE, ERR_UNSUPPORTED. */
 int seccomp_profile_check(const json_t *seccomp, struct err *err);
+/** Text of a profile file in docker's format as an OCI object, new reference. seccomp_profile_load() without the file. */
+json_t *seccomp_profile_parse(const char *text, size_t length, const struct strv *capabilities,
+			      struct err *err);
 /** Compile. */
 int seccomp_filter_compile(const json_t *seccomp, struct seccomp_filter *ret_filter,
 			   struct err *err);
