@@ -183,6 +183,9 @@ static void calm_child(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -287,13 +290,19 @@ writer_child(struct pipes *pipes, int diff_dir_fd, enum layer_form form,
 /* 1 in the child, 0 in the parent. */
 static int fork_child(struct child *ret_child, struct err *err)
 {
+	sigset_t all, before;
+
+	/* no handler of the parent may run in the child: calm_child() unblocks them */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	/* fork and not a bare clone: the caller's libraries may have threads, and the C library then sets its locks right */
 	pid_t pid = fork();
-
-	if (pid < 0)
-		return err_sys(err, errno, "cannot start the unpacker");
+	int fork_errno = errno;
 	if (pid == 0)
 		return 1;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0)
+		return err_sys(err, fork_errno, "cannot start the unpacker");
 	*ret_child = (struct child){ pid, sys_pidfd_open(pid, 0) };
 	return 0;
 }
