@@ -492,8 +492,17 @@ const char *process_libexec_dir(void)
 	if (path[0] != '\0')
 		return path;
 	length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	/* "/memfd:name" and the like have no folder */
 	path[length > 0 ? length : 0] = '\0';
+	/* a sealed copy in memory has no folder: the original said where it was before it started the copy */
+	if (str_after(path, "/memfd:") != NULL) {
+		const char *told = getenv(PROCESS_LIBEXEC_ENV);
+
+		if (told != NULL && told[0] == '/' && strlen(told) < sizeof(path)) {
+			memcpy(path, told, strlen(told) + 1);
+			return path;
+		}
+		path[0] = '\0';
+	}
 	find_helpers(path, sizeof(path));
 	return path;
 }

@@ -71,5 +71,7 @@ int process_signal(int pid_fd, int signal_number);
 
 /** Directory of our helper programs: $DHOW_LIBEXEC_DIR is not honoured; build/libexec/dhow beside the binary or the installed one. Borrowed. */
 const char *process_libexec_dir(void);
+/** Set by runtime_protect_self() for the sealed copy that it starts, which cannot find out by itself. Not honoured otherwise. */
+#define PROCESS_LIBEXEC_ENV "DHOW_COPY_LIBEXEC_DIR"
 
 #endif

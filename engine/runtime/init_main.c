@@ -61,6 +61,9 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return EXIT_NO_COMMAND;
+	/* what other inits want between their options and the program */
+	if (strcmp(argv[1], "--") == 0 && argc > 2)
+		argv++;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old_mask);
 
