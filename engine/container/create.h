@@ -60,6 +60,8 @@ struct create {
 /** Program and arguments, environment, working directory, user, labels, annotations, stop signal. create_process.c, create_env.c */
 int create_process(struct create *create, const struct strv *argv, struct err *err);
 int create_env(struct create *create, struct err *err);
+/** One word of -e: NAME=VALUE, NAME, or NAME* for all of the host's that start so. exec uses it too. */
+int create_env_add(struct strv *env, const char *text, struct err *err);
 /** Read a file of --env-file (docker's grammar) into env; exec uses it too. */
 int create_env_file(const char *path, struct strv *env, struct err *err);
 /** User namespace, pid, ipc, uts, cgroup and network namespaces, joins. create_namespaces.c, create_network.c */

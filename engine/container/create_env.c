@@ -41,7 +41,7 @@ static void env_proxies(struct strv *env)
 }
 
 /* One word of the user's: NAME=VALUE, NAME, or a pattern NAME* that takes all of the host's that start so. */
-static int env_add(struct strv *env, const char *text, struct err *err)
+int create_env_add(struct strv *env, const char *text, struct err *err)
 {
 	const char *equal = strchr(text, '=');
 	size_t length = strlen(text);
@@ -93,7 +93,7 @@ int create_env_file(const char *path, struct strv *env, struct err *err)
 				       "invalid line %zu of the environment file '%s': the name "
 				       "has a blank",
 				       i + 1, path);
-		if (env_add(env, line, err) < 0)
+		if (create_env_add(env, line, err) < 0)
 			return err_wrap(err, "in line %zu of the environment file '%s'", i + 1,
 					path);
 	}
@@ -159,7 +159,7 @@ int create_env(struct create *create, struct err *err)
 		if (create_env_file(opts->env_files.items[i], env, err) < 0)
 			return -1;
 	for (size_t i = 0; i < opts->env.count; i++)
-		if (env_add(env, opts->env.items[i], err) < 0)
+		if (create_env_add(env, opts->env.items[i], err) < 0)
 			return err_wrap(err, "in --env");
 	for (size_t i = 0; i < opts->env_merge.count; i++)
 		if (env_merge(env, opts->env_merge.items[i], err) < 0)

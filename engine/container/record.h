@@ -8,6 +8,10 @@
  * Members that only inspect and ps show may be added freely.
  *
  *	id, name			text
+ *	argv				the program and its arguments, entrypoint included
+ *	labels				{NAME: VALUE}
+ *	mounts				the user's mounts and volumes as `inspect` shows them: [{"Type", "Name", "Source", "Destination", "RW", ...}]
+ *	asked				options that only `inspect` shows, as they were asked for
  *	createdNs			nanoseconds since 1970
  *	image				{"name", "id", "manifest"}: text, "" with --rootfs
  *	layers				diffIDs "sha256:...", lowest first [none]
@@ -67,9 +71,12 @@
 /* below the runtime directory: RUN_CONTAINERS/ID, with the attach socket and the network helper's files */
 #define RUN_CONTAINERS "containers"
 #define SOCKET_ATTACH  "attach"
+#define DIR_EXEC       "exec" /* detached exec sessions: a record {"pid", "startTicks"} by id */
 
 /* records of the monitor, engine/monitor.h */
 #define RECORD_KIND_RUN	    "container-run"
+#define RECORD_KIND_EXEC    "container-exec"
+#define RECORD_VERSION_EXEC 1
 #define RECORD_KIND_EXIT    "container-exit"
 #define RECORD_VERSION_RUN  1
 #define RECORD_VERSION_EXIT 1
@@ -77,6 +84,11 @@
 /* top level */
 #define KEY_ID		    "id"
 #define KEY_NAME	    "name"
+#define KEY_ARGV	    "argv"
+#define KEY_LABELS	    "labels"
+#define KEY_MOUNTS	    "mounts"
+#define KEY_ASKED	    "asked"
+#define KEY_MANIFEST	    "manifest"
 #define KEY_CREATED_NS	    "createdNs"
 #define KEY_IMAGE	    "image"
 #define KEY_LAYERS	    "layers"
