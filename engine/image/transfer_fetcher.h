@@ -63,6 +63,9 @@ struct fetcher {
 	size_t job_count;
 };
 
+/** Tell the supervisor the layers of the image, lowest first. */
+int jobs_plan(struct fetcher *fetcher, const struct digest *diff_ids, size_t count,
+	      struct err *err);
 /** Run these jobs until all are stored. The first failure ends all: what they hold is dropped. */
 int jobs_run(struct fetcher *fetcher, struct job *jobs, size_t count, struct err *err);
 /** One small document that is in memory becomes a blob. */

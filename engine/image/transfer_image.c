@@ -95,6 +95,8 @@ static int fetch_layers(struct fetcher *fetcher, const struct manifest *manifest
 	if (manifest->item_count > MANIFEST_LAYERS_WARN)
 		event_text("warning", "%s has %zu layers; other engines take no more than %d", what,
 			   manifest->item_count, MANIFEST_LAYERS_WARN);
+	if (jobs_plan(fetcher, diff_ids, manifest->item_count, err) < 0)
+		return -1;
 	return jobs_run(fetcher, jobs, count, err);
 }
 

@@ -505,6 +505,21 @@ static int run(struct fetcher *fetcher, struct job *jobs, size_t count, struct e
 	}
 }
 
+int jobs_plan(struct fetcher *fetcher, const struct digest *diff_ids, size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct work work = {
+			.kind = WORK_PLAN,
+			.slot = (uint32_t)i,
+			.diff_id = diff_ids[i],
+		};
+
+		if (send_work(fetcher, &work, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int jobs_run(struct fetcher *fetcher, struct job *jobs, size_t count, struct err *err)
 {
 	cleanup_free struct job **list = xcalloc(count + 1, sizeof(*list));

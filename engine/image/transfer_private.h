@@ -9,6 +9,7 @@
  *
  * They talk over a SOCK_SEQPACKET pair in struct work, one slot per blob:
  *
+ *	fetcher		WORK_PLAN	the diffIDs of the image, lowest first, one message each (slot: its place)
  *	fetcher		WORK_OPEN	I need this blob
  *	supervisor	WORK_OPENED	write it here (descriptor) from have_bytes on, and feed it to the unpacker (second descriptor, if any)
  *			WORK_PRESENT	it is in the store: read it here; feed it to the unpacker, if there is one
@@ -35,6 +36,7 @@
 struct store;
 
 enum work_kind {
+	WORK_PLAN,
 	WORK_OPEN,
 	WORK_OPENED,
 	WORK_PRESENT,

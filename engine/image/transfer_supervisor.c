@@ -48,6 +48,7 @@ struct slot {
 	struct unpacker unpacker;
 	bool unpacking; /* unpacker runs */
 	bool unpacked;	/* it has ended early, and well */
+	bool waited;	/* it has ended, and a lower layer is not there yet */
 	bool broken;	/* it has ended with broken_err */
 	struct err broken_err;
 	struct unpack_result result;
@@ -58,6 +59,8 @@ struct supervisor {
 	int fetcher_fd, signal_fd;
 	struct slot slots[WORK_SLOTS];
 	const struct idmaps *maps;
+	struct digest plan[MANIFEST_LAYERS_MAX]; /* diffIDs of the image, lowest first */
+	size_t plan_count;
 	bool ended; /* the last event was written */
 	int exit_status;
 };
@@ -269,6 +272,53 @@ static int publish_layer(struct supervisor *supervisor, struct slot *slot, struc
 	return status;
 }
 
+/* Where the layer stands in the image: how many layers are below it. */
+static size_t lower_count(const struct supervisor *supervisor, const struct slot *slot)
+{
+	for (size_t i = 0; i < supervisor->plan_count; i++) {
+		if (digest_equal(&supervisor->plan[i], &slot->diff_id))
+			return i;
+	}
+	return 0;
+}
+
+/*
+ * Directories that the layer only implies take what the layers below say about them: 1 done, 0 one of those is not there yet,
+ * -1. A lower layer is always opened earlier, so it is in work and this ends.
+ */
+static int adopt_implied(struct supervisor *supervisor, struct slot *slot, struct err *err)
+{
+	size_t count = lower_count(supervisor, slot);
+	cleanup_free int *fds = xcalloc(count + 1, sizeof(*fds));
+	cleanup_fd int diff_fd = -1;
+	int status = 1;
+
+	if (slot->result.implied.count == 0 || count == 0)
+		return 1;
+	for (size_t i = 0; i < count; i++)
+		fds[i] = -1;
+	for (size_t i = 0; i < count && status > 0; i++) {
+		/* topmost first */
+		fds[count - 1 - i] = layer_open_diff(supervisor->store, &supervisor->plan[i], err);
+		if (fds[count - 1 - i] < 0)
+			status = err->kind == ERR_NOT_FOUND ? 0 : -1;
+	}
+	if (status > 0) {
+		diff_fd = openat(slot->staging.dir_fd, "diff",
+				 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		status = diff_fd < 0
+				 ? err_sys(err, errno, "cannot open layer '%s'", slot->diff_id.text)
+				 : unpack_adopt_implied(diff_fd, wanted_form(supervisor),
+							supervisor->maps->single ? NULL
+										 : supervisor->maps,
+							&slot->result.implied, fds, count, err);
+		status = status < 0 ? -1 : 1;
+	}
+	for (size_t i = 0; i < count; i++)
+		fd_close(&fds[i]);
+	return status;
+}
+
 static int finish_layer(struct supervisor *supervisor, size_t number, struct err *err)
 {
 	struct slot *slot = &supervisor->slots[number];
@@ -285,6 +335,10 @@ static int finish_layer(struct supervisor *supervisor, size_t number, struct err
 			"layer '%s' unpacks to '%s', but the configuration of the image says "
 			"'%s'",
 			slot->blob.text, slot->result.diff_id.text, slot->diff_id.text);
+	int adopted = adopt_implied(supervisor, slot, err);
+	slot->waited = adopted == 0;
+	if (adopted <= 0)
+		return adopted;
 	if (slot->partial.fd >= 0 &&
 	    blob_partial_publish(supervisor->store, &slot->partial, false, err) < 0)
 		return -1;
@@ -441,6 +495,17 @@ static int handle_open(struct supervisor *supervisor, const struct work *work, s
 	return slot_open(supervisor, work->slot, err);
 }
 
+static int handle_plan(struct supervisor *supervisor, const struct work *work, struct err *err)
+{
+	if (work->slot == 0)
+		supervisor->plan_count = 0; /* another endpoint may have another image */
+	if (work->slot != supervisor->plan_count || work->slot >= MANIFEST_LAYERS_MAX ||
+	    !digest_text_is_good(&work->diff_id, false))
+		return err_set(err, ERR_FAILED, "the fetcher misbehaves");
+	supervisor->plan[supervisor->plan_count++] = work->diff_id;
+	return 0;
+}
+
 static int handle_work(struct supervisor *supervisor, struct work *work, struct err *err)
 {
 	struct slot *slot = NULL;
@@ -462,6 +527,8 @@ static int handle_work(struct supervisor *supervisor, struct work *work, struct 
 			err->kind = ERR_FAILED;
 		return -1;
 	}
+	if (work->kind == WORK_PLAN)
+		return handle_plan(supervisor, work, err);
 	if (work->slot >= WORK_SLOTS)
 		return err_set(err, ERR_FAILED, "the fetcher misbehaves");
 	slot = &supervisor->slots[work->slot];
@@ -510,16 +577,18 @@ static int step(struct supervisor *supervisor, struct err *err)
 
 	for (size_t i = 0; i < WORK_SLOTS; i++) {
 		const struct slot *slot = &supervisor->slots[i];
+		int slot_ms = -1;
 
 		polls[2 + i] = (struct pollfd){ .fd = -1, .events = POLLIN };
-		if (slot->state == SLOT_FINISHING) {
-			if (!slot->unpacking || slot->unpacker.writer.pid_fd < 0)
-				timeout_ms = 0;
-			else
-				polls[2 + i].fd = slot->unpacker.writer.pid_fd;
-		}
-		if (slot->state == SLOT_WAITING && timeout_ms < 0)
-			timeout_ms = WAIT_POLL_MS;
+		if (slot->state == SLOT_WAITING)
+			slot_ms = WAIT_POLL_MS;
+		else if (slot->state == SLOT_FINISHING && slot->unpacking &&
+			 slot->unpacker.writer.pid_fd >= 0)
+			polls[2 + i].fd = slot->unpacker.writer.pid_fd;
+		else if (slot->state == SLOT_FINISHING)
+			slot_ms = slot->waited ? WAIT_POLL_MS : 0;
+		if (slot_ms >= 0 && (timeout_ms < 0 || slot_ms < timeout_ms))
+			timeout_ms = slot_ms;
 	}
 	if (poll(polls, ARRAY_SIZE(polls), timeout_ms) < 0 && errno != EINTR)
 		return err_sys(err, errno, "cannot wait for the fetcher");
