@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/rm.c - `rm`
+ *
+ * Exit statuses that scripts know from podman: 1 when a container was not found and nothing else went wrong, 2 when one is running or
+ * in use, 125 for the rest.
+ */
+#include "cli/cmd.h"
+
+#include "base/err.h"
+#include "cli/select.h"
+
+#include <stdio.h>
+
+struct rm_opts {
+	struct select_opts select;
+	struct container_rm_opts rm;
+};
+
+static int rm_status(const struct err *err, int status)
+{
+	if (err->kind == ERR_STATE || err->kind == ERR_IN_USE)
+		return 2;
+	return err->kind == ERR_NOT_FOUND ? 1 : status;
+}
+
+static int rm_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct rm_opts *opts = opts_;
+	cleanup_selection struct selection selection = { NULL, 0, 0, 0 };
+	const struct select_request request = {
+		.args = args,
+		.all = opts->select.all,
+		.latest = opts->select.latest,
+		.filters = &opts->select.filters,
+		.cidfiles = &opts->select.cidfiles,
+		/* --force means: it shall not be there */
+		.ignore = opts->rm.ignore || opts->rm.force,
+	};
+
+	if (select_containers(cli, &request, &selection, err) < 0)
+		return -1;
+
+	int worst = 0;
+
+	for (size_t i = 0; i < selection.count; i++) {
+		struct err one = { 0 };
+
+		if (container_remove(cli->engine, selection.items[i].container, &opts->rm, &one) <
+		    0) {
+			/* somebody else was faster: with --ignore that is what was wanted */
+			if (one.kind == ERR_NOT_FOUND && request.ignore)
+				continue;
+			worst = cli_worse(worst, rm_status(&one, cli_error(cli, &one)));
+			continue;
+		}
+		(void)printf("%s\n", selection.items[i].text);
+	}
+	if (worst == 0 && selection.missing > 0)
+		return 1;
+	return selection.status > 0 && selection.missing == 0 ? cli_worse(worst, selection.status)
+							      : worst;
+}
+
+static const struct opt rm_opts[] = {
+	OPT_INCLUDE(struct rm_opts, select, struct select_opts, select_rows),
+	OPT_FLAG('f', "force", struct rm_opts, rm.force, "stop running containers first"),
+	OPT_FLAG('i', "ignore", struct rm_opts, rm.ignore, "a missing container is no error"),
+	OPT_FLAG('v', "volumes", struct rm_opts, rm.volumes, "remove anonymous volumes, too"),
+	OPT_FLAG(0, "depend", struct rm_opts, rm.depend, "remove those that depend on it, too"),
+	OPT_SECONDS('t', "time", struct rm_opts, rm.time_s, "SECONDS",
+		    "with --force: wait before killing"),
+	OPT_ALIAS("timeout", "time"),
+	OPT_END
+};
+
+const struct cmd cmd_rm = {
+	.paths = { "rm", "container rm" },
+	.synopsis = "[CONTAINER...]",
+	.help = "Remove containers",
+	.section = SECTION_RUN,
+	.max_args = -1,
+	.complete = COMPLETE_CONTAINERS,
+	.needs = NEEDS_WRITING,
+	.opts = rm_opts,
+	.opts_size = sizeof(struct rm_opts),
+	.defaults = &(const struct rm_opts){ .rm.time_s = -1 },
+	.run = rm_run,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/rows.h - tables of options that several commands share, and their defaults
+ */
+#ifndef CLI_ROWS_H
+#define CLI_ROWS_H
+
+#include "cli/opt.h"
+#include "engine/container.h"
+#include "engine/image.h"
+
+/** For struct image_pull_opts; without --policy and --all-tags, which have other names elsewhere. */
+extern const struct opt pull_rows[];
+#define PULL_DEFAULTS                                                                              \
+	{                                                                                          \
+		.tls_verify = TRI_UNSET, .retry = 3                                                \
+	}
+/** Words of enum pull_policy, for completion. */
+extern const char *const pull_policy_words[];
+
+/** For struct container_create_opts: what create and run have in common. */
+extern const struct opt create_rows[];
+#define CREATE_DEFAULTS                                                                            \
+	{                                                                                          \
+		.pull = PULL_DEFAULTS, .http_proxy = 1, .sig_proxy = 1, .read_only_tmpfs = 1,      \
+		.passwd = 1                                                                        \
+	}
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/run.c - `run`: create, start, attach, and with --rm remove, as one command
+ *
+ * The exit status is the program's own; 125, 126 and 127 say that it never ran (the engine, the program, no such program). With
+ * --rm nothing is left behind, also when the start failed.
+ */
+#include "cli/cmd.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/parse.h"
+#include "cli/attach.h"
+#include "cli/progress.h"
+#include "cli/rows.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define T struct container_create_opts
+
+static int check_run_opts(const struct container_create_opts *opts, struct err *err)
+{
+	if (opts->detach && opts->attach.count > 0)
+		return err_set(err, ERR_USAGE, "--detach and --attach exclude each other");
+	if (opts->rmi && opts->detach && !opts->rm)
+		return err_set(err, ERR_USAGE, "--rmi needs --rm when the container is detached");
+	for (size_t i = 0; i < opts->attach.count; i++) {
+		if (attach_stream_parse(opts->attach.items[i]) < 0)
+			return err_set(err, ERR_USAGE,
+				       "invalid argument '%s' for '--attach': it can be stdin, "
+				       "stdout, stderr",
+				       opts->attach.items[i]);
+	}
+	return 0;
+}
+
+struct preserved {
+	int *fds;
+	size_t count;
+	bool numbers;
+};
+
+static void preserved_release(struct preserved *preserved)
+{
+	free(preserved->fds);
+}
+#define cleanup_preserved __attribute__((cleanup(preserved_release)))
+
+static int preserve_one(struct preserved *preserved, uint32_t fd, struct err *err)
+{
+	int flags = fd > 2 && fd <= INT_MAX ? fcntl((int)fd, F_GETFD) : -1;
+
+	/* what the caller passed on is never close-on-exec; a descriptor of ours with that number always is */
+	if (flags < 0 || (flags & FD_CLOEXEC)) {
+		err_set(err, ERR_USAGE, "cannot preserve file descriptor %u: it is not open", fd);
+		return err_hint(err, "Open it in the shell: exec %u<FILE", fd);
+	}
+	preserved->fds = xreallocarray(preserved->fds, preserved->count + 1, sizeof(int));
+	preserved->fds[preserved->count++] = (int)fd;
+	return 0;
+}
+
+static int find_preserved(const struct container_create_opts *opts, struct preserved *preserved,
+			  struct err *err)
+{
+	if (opts->preserve_fds > 0 && opts->preserve_fd.count > 0)
+		return err_set(err, ERR_USAGE,
+			       "--preserve-fds and --preserve-fd exclude each other");
+	preserved->numbers = opts->preserve_fd.count > 0;
+	for (int64_t i = 0; i < opts->preserve_fds; i++) {
+		if (preserve_one(preserved, (uint32_t)(3 + i), err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < opts->preserve_fd.count; i++) {
+		uint32_t fd;
+
+		if (parse_u32(opts->preserve_fd.items[i], &fd) < 0)
+			return err_set(
+				err, ERR_USAGE,
+				"invalid argument '%s' for '--preserve-fd': a number is wanted",
+				opts->preserve_fd.items[i]);
+		if (preserve_one(preserved, fd, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int remove_container(struct cli *cli, struct container *container, struct err *err)
+{
+	const struct container_rm_opts opts = { .force = true, .ignore = true, .volumes = true };
+
+	return container_remove(cli->engine, container, &opts, err);
+}
+
+/* --rmi: the image may be in use by others, then it stays, and that is no failure of the run. */
+static void remove_image(struct cli *cli, const char *id)
+{
+	const struct image_rm_opts opts = { .ignore = true };
+	cleanup_strv struct strv untagged = STRV_INIT;
+	cleanup_strv struct strv deleted = STRV_INIT;
+	struct err err;
+
+	if (*id != '\0' && image_rm(cli->engine, id, &opts, &untagged, &deleted, &err) < 0)
+		engine_warn(cli->engine, "cannot remove the image, ignoring: %s", err.msg);
+}
+
+static int run_attached(struct cli *cli, struct container *container,
+			const struct container_create_opts *opts, const struct preserved *preserved,
+			struct err *err)
+{
+	struct attach_session session = {
+		.streams = attach_streams(&opts->attach, opts->interactive),
+		.terminal = opts->tty,
+		.sig_proxy = opts->sig_proxy != 0,
+		.detach_keys = opts->detach_keys,
+		.cleanup = opts->rm,
+		.preserved_fds = preserved->fds,
+		.preserved_fd_count = preserved->count,
+		.preserve_numbers = preserved->numbers,
+	};
+	int status = attach_start(cli, container, &session, err);
+
+	/* the monitor removes what was detached from when it ends */
+	if (opts->rm && !session.detached) {
+		struct err remove_err;
+
+		if (remove_container(cli, container, &remove_err) < 0) {
+			if (status < 0)
+				return -1;
+			*err = remove_err;
+			return -1;
+		}
+	}
+	return status;
+}
+
+static int run_detached(struct cli *cli, struct container *container,
+			const struct container_create_opts *opts, const struct preserved *preserved,
+			struct err *err)
+{
+	const struct container_start_opts start = {
+		.preserved_fds = preserved->fds,
+		.preserved_fd_count = preserved->count,
+		.preserve_numbers = preserved->numbers,
+	};
+
+	if (container_start(cli->engine, container, &start, NULL, err) < 0) {
+		struct err remove_err;
+
+		if (opts->rm && remove_container(cli, container, &remove_err) < 0)
+			engine_warn(cli->engine, "cannot remove the container, ignoring: %s",
+				    remove_err.msg);
+		return -1;
+	}
+	(void)printf("%s\n", container->id.text);
+	return 0;
+}
+
+static int run_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct container_create_opts *opts = opts_;
+	cleanup_container struct container *container = NULL;
+	cleanup_strv struct strv argv = STRV_INIT;
+	cleanup_free char *image_id = NULL;
+	cleanup_preserved struct preserved preserved = { NULL, 0, false };
+	cleanup_progress struct progress_view *view = NULL;
+
+	if (check_run_opts(opts, err) < 0 || find_preserved(opts, &preserved, err) < 0)
+		return -1;
+	if (opts->rmi && !opts->detach)
+		opts->rm = true;
+	for (size_t i = 1; i < args->count; i++)
+		strv_add(&argv, args->items[i]);
+	opts->command_line = cli->command_line;
+	if (!opts->pull.quiet)
+		view = progress_view_new();
+
+	int status = container_create(cli->engine, args->items[0], &argv, opts, progress_view_event,
+				      view, &container, err);
+
+	strv_init(&opts->command_line);
+	progress_view_end(view);
+	if (status < 0)
+		return -1;
+
+	/* the container is gone when its image's turn comes */
+	image_id = xstrdup_null(container->image_id);
+	status = opts->detach ? run_detached(cli, container, opts, &preserved, err)
+			      : run_attached(cli, container, opts, &preserved, err);
+	if (opts->rmi && !opts->detach)
+		remove_image(cli, image_id != NULL ? image_id : "");
+	return status;
+}
+
+static const struct opt run_opts[] = {
+	OPT_ROWS(create_rows),
+	OPT_FLAG('d', "detach", T, detach, "run in the background and print the id"),
+	OPT_STRING(0, "detach-keys", T, detach_keys, "KEYS", "keys that detach (ctrl-p,ctrl-q)"),
+	OPT_TRI(0, "sig-proxy", T, sig_proxy, "pass signals on to the program"),
+	OPT_FLAG(0, "rmi", T, rmi, "remove the image, too, unless something else uses it"),
+	OPT_TRI(0, "passwd", T, passwd, "add the user to /etc/passwd"),
+	OPT_UINT(0, "preserve-fds", T, preserve_fds, "N", "pass N descriptors from 3 on"),
+	OPT_WORDS(0, "preserve-fd", T, preserve_fd, "FD", "pass this descriptor"),
+	OPT_END
+};
+
+const struct cmd cmd_run = {
+	.paths = { "run", "container run" },
+	.synopsis = "IMAGE [COMMAND [ARG...]]",
+	.help = "Run a program in a new container",
+	.examples = "  dhow run --rm -it docker.io/library/alpine\n"
+		    "  dhow run -d --name web -p 8080:80 docker.io/library/nginx\n",
+	.section = SECTION_RUN,
+	.min_args = 1,
+	.max_args = -1,
+	.complete = COMPLETE_IMAGES,
+	.complete_first_only = true,
+	.needs = NEEDS_WRITING | NEEDS_SELF,
+	.opts = run_opts,
+	.opts_size = sizeof(struct container_create_opts),
+	.defaults = &(const struct container_create_opts)CREATE_DEFAULTS,
+	.options_first = true,
+	.run = run_run,
+};
