@@ -4,8 +4,10 @@
  *
  *	volumes/NAME/meta	record: name, driver, labels, options, created, anonymous
  *	volumes/NAME/_data/	the content
+ *	volumes/NAME/copied	empty; the content of an image went in, or the volume was in use (volume_set_copied)
  *
- * The record's directory is made with mkdir: exactly one winner. Who uses a volume is found by looking at the containers'
+ * A volume is staged and renamed into its place: exactly one winner, and never one without a record. A damaged record makes a
+ * volume that is marked: it is in the lists, its data can be opened, it can be removed. Who uses a volume is found by looking at the containers'
  * records (engine/container).
  */
 #ifndef STORAGE_VOLUME_H
@@ -36,7 +38,10 @@ void volume_list_release(struct volume_list *list);
 
 /** [a-zA-Z0-9][a-zA-Z0-9_.-]* as podman has it. */
 bool volume_name_is_valid(const char *name);
-/** name NULL: an anonymous one with a 64-digit name. ERR_EXISTS. */
+/**
+ * name NULL: one with a 64-digit name. ERR_EXISTS. Durable, but not an anonymous one: it is as durable as the container's
+ * record that is written after it.
+ */
 int volume_create(struct store *store, const char *name, const struct strv *labels,
 		  const struct strv *options, bool anonymous, struct volume **ret_volume,
 		  struct err *err);
@@ -50,7 +55,10 @@ int volume_lock(struct store *store, const char *name, struct err *err);
 /** The content was copied up: remember it. */
 int volume_set_copied(struct store *store, const char *name, struct err *err);
 int volume_remove(struct store *store, const char *name, struct err *err);
-/** Copy the tree at source_fd into the empty volume directory, owners and xattrs kept, no link followed (R22). Runs as root of the user namespace. */
+/**
+ * Copy the tree at source_fd into the volume's directory with owner, mode, times, hard links and attributes, no link followed, devices and
+ * sockets skipped (R22). A directory that is not empty is left as it is. Runs as root of the user namespace.
+ */
 int volume_copy_up(int source_fd, int data_fd, struct err *err);
 
 #endif

@@ -25,6 +25,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The name of a damaged container is not in its record: look for the one that stands for its id. */
@@ -150,8 +151,10 @@ int container_remove(struct engine *engine, struct container *container,
 
 	cleanup_fd int lock_fd = lock_take(container->dir_fd, FILE_LOCK, true, err);
 	if (lock_fd < 0) {
+		struct stat st;
+
 		/* removed by somebody else meanwhile: what was wanted is so */
-		if (faccessat(container->dir_fd, ".", F_OK, 0) < 0)
+		if (fstat(container->dir_fd, &st) == 0 && st.st_nlink == 0)
 			return 0;
 		return err_wrap(err, "cannot remove container '%s'", what);
 	}
