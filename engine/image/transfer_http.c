@@ -470,11 +470,16 @@ static void set_curl_error(struct http_request *request, CURLcode code)
 		long result = 0;
 
 		curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &result);
-		err_set(err, ERR_DENIED, "the certificate of %s is not trusted%s", server.data,
-			result == 10   ? ": it has expired"
-			: result == 18 ? ": it is self-signed"
-			: result == 0  ? ": it is for another name"
-				       : ": unknown certificate authority");
+		/* curl leaves 1 there when the chain is good and the name is not */
+		bool other_name = result == 0 || result == 1;
+
+		err_set(err, ERR_DENIED, "the certificate of %s is not trusted: %s", server.data,
+			other_name     ? "it is for another name"
+			: result == 10 ? "it has expired"
+			: result == 18 ? "it is self-signed"
+				       : "unknown certificate authority");
+		if (other_name || result == 10)
+			return;
 		err_hint(
 			err,
 			"Put the certificate of its authority into ~/.config/containers/certs.d/%s/"
@@ -698,17 +703,20 @@ again:
 		struct registry *registry = request->registry;
 
 		if (request->state == HTTP_WAIT_RETRY) {
-			if (request->retry_at_ms <= now)
+			if (request->retry_at_ms <= now) {
 				start_try(http, request);
-			else if (request->retry_at_ms - now < limit_ms)
+				limit_ms = 0;
+			} else if (request->retry_at_ms - now < limit_ms)
 				limit_ms = (int)(request->retry_at_ms - now);
 		} else if (request->state == HTTP_WAIT_AUTH && !registry->token_pending) {
 			if (registry->auth_failed) {
 				request->err = registry->auth_err;
 				finish(http, request, false);
+				limit_ms = 0; /* the caller wants to know */
 				goto again;
 			}
 			start_try(http, request);
+			limit_ms = 0;
 		}
 	}
 	return limit_ms;

@@ -90,9 +90,17 @@ static void end_failed(struct supervisor *supervisor, const struct err *err)
 		return;
 	supervisor->ended = true;
 	supervisor->exit_status = 1;
-	/* on a full disk the half blobs must not stand in the way of smaller images */
-	for (size_t i = 0; i < WORK_SLOTS; i++)
-		slot_release(supervisor, &supervisor->slots[i], err->kind == ERR_NO_SPACE);
+	for (size_t i = 0; i < WORK_SLOTS; i++) {
+		struct slot *slot = &supervisor->slots[i];
+		/*
+		 * Half a blob is kept for a retry. Not on a full disk, where it would stand in the way of smaller images, and not when
+		 * it is whole and its layer is bad.
+		 */
+		bool discard = err->kind == ERR_NO_SPACE || slot->broken ||
+			       (slot->state == SLOT_FINISHING && err->kind != ERR_INTERRUPTED);
+
+		slot_release(supervisor, slot, discard);
+	}
 	event_error(err);
 }
 
