@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/tag.c - `tag` and `untag`: names of images
+ */
+#include "cli/cmd.h"
+
+#include "base/err.h"
+#include "engine/image.h"
+
+#define DEFAULT_REGISTRY "localhost"
+
+static int image_get(struct cli *cli, const char *text, struct image **ret_image, struct err *err)
+{
+	int found = image_resolve(cli->engine, text, ret_image, err);
+
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
+	return found;
+}
+
+/* A name that somebody types: completed with the tag, and with localhost as podman does. */
+static int full_name(const struct cli *cli, const char *text, char **ret_name, struct err *err)
+{
+	cleanup_image_ref struct image_ref ref = { 0 };
+
+	if (image_ref_parse(text, &ref, err) < 0)
+		return -1;
+	if (digest_is_set(&ref.digest))
+		return err_set(err, ERR_USAGE, "cannot use '%s' as a name: it has a digest", text);
+	*ret_name = image_ref_full(&ref, cli->as_docker ? "docker.io" : DEFAULT_REGISTRY);
+	return 0;
+}
+
+static int tag_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
+{
+	cleanup_image struct image *image = NULL;
+
+	if (image_get(cli, args->items[0], &image, err) < 0)
+		return -1;
+	for (size_t i = 1; i < args->count; i++) {
+		cleanup_free char *name = NULL;
+
+		if (full_name(cli, args->items[i], &name, err) < 0 ||
+		    image_tag(cli->engine->store, image, name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int untag_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
+{
+	cleanup_image struct image *image = NULL;
+
+	if (image_get(cli, args->items[0], &image, err) < 0)
+		return -1;
+	if (args->count == 1)
+		return image_untag(cli->engine->store, image, NULL, err);
+	for (size_t i = 1; i < args->count; i++) {
+		cleanup_free char *name = NULL;
+
+		if (full_name(cli, args->items[i], &name, err) < 0 ||
+		    image_untag(cli->engine->store, image, name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const struct cmd cmd_tag = {
+	.paths = { "tag", "image tag" },
+	.synopsis = "IMAGE NAME [NAME...]",
+	.help = "Give an image more names",
+	.section = SECTION_IMAGES,
+	.min_args = 2,
+	.max_args = -1,
+	.complete = COMPLETE_IMAGES,
+	.needs = NEEDS_WRITING,
+	.run = tag_run,
+};
+
+const struct cmd cmd_untag = {
+	.paths = { "untag", "image untag" },
+	.synopsis = "IMAGE [NAME...]",
+	.help = "Take names away from an image",
+	.section = SECTION_IMAGES,
+	.min_args = 1,
+	.max_args = -1,
+	.complete = COMPLETE_IMAGES,
+	.needs = NEEDS_WRITING,
+	.run = untag_run,
+};
