@@ -20,7 +20,7 @@
 #define CACHE_KIND    "seccomp-filter"
 #define CACHE_VERSION 1
 /* to be raised when seccomp_compile.c makes other programs of the same profile */
-#define COMPILER_VERSION 1
+#define COMPILER_VERSION 2
 
 /* two lanes of multiply and rotate, eight bytes at a time: 20 KB of profile in some microseconds */
 struct hash {

@@ -130,6 +130,25 @@ static const struct {
 };
 #define LAST_KNOWN_CALL 469
 
+/*
+ * i386 has these calls twice: inside of socketcall() and ipc(), for which libseccomp gives pseudo numbers, and since Linux 4.3 and 5.1 by numbers
+ * of their own. A filter can look at the arguments of the latter only.
+ */
+static const struct {
+	const char *name;
+	int number;
+} i386_calls[] = {
+	{ "socket", 359 },	{ "socketpair", 360 }, { "bind", 361 },
+	{ "connect", 362 },	{ "listen", 363 },     { "accept4", 364 },
+	{ "getsockopt", 365 },	{ "setsockopt", 366 }, { "getsockname", 367 },
+	{ "getpeername", 368 }, { "sendto", 369 },     { "sendmsg", 370 },
+	{ "recvfrom", 371 },	{ "recvmsg", 372 },    { "shutdown", 373 },
+	{ "semget", 393 },	{ "semctl", 394 },     { "shmget", 395 },
+	{ "shmctl", 396 },	{ "shmat", 397 },      { "shmdt", 398 },
+	{ "msgget", 399 },	{ "msgsnd", 400 },     { "msgrcv", 401 },
+	{ "msgctl", 402 },
+};
+
 /* Arguments (bits of their index) that the kernel takes as int, where a comparison decides about access. */
 static const struct {
 	const char *name;
@@ -338,6 +357,10 @@ static int call_number(uint32_t token, const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(young_calls); i++) {
 		if (str_equal(name, young_calls[i].name))
 			return young_calls[i].number | (token == SCMP_ARCH_X32 ? (int)X32_BIT : 0);
+	}
+	for (size_t i = 0; token == SCMP_ARCH_X86 && i < ARRAY_SIZE(i386_calls); i++) {
+		if (str_equal(name, i386_calls[i].name))
+			return i386_calls[i].number;
 	}
 	/* negative: not on this architecture, or not known at all */
 	return seccomp_syscall_resolve_name_arch(token, name);

@@ -32,8 +32,8 @@ static const char *const always[] = {
 	"clock_adjtime", "clock_adjtime64", "clock_getres", "clock_getres_time64", "clock_gettime",
 	"clock_gettime64", "clock_nanosleep", "clock_nanosleep_time64", "close", "close_range",
 	"connect", "copy_file_range", "creat", "dup", "dup2", "dup3", "epoll_create",
-	"epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_pwait", "epoll_pwait2", "epoll_wait",
-	"epoll_wait_old", "eventfd", "eventfd2", "execve", "execveat", "exit", "exit_group",
+	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait",
+	"eventfd", "eventfd2", "execve", "execveat", "exit", "exit_group",
 	"faccessat", "faccessat2", "fadvise64", "fadvise64_64", "fallocate", "fanotify_mark",
 	"fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchown32", "fchownat", "fcntl",
 	"fcntl64", "fdatasync", "fgetxattr", "flistxattr", "flock", "fork", "fremovexattr",
@@ -59,7 +59,7 @@ static const char *const always[] = {
 	"pidfd_open", "pidfd_send_signal", "pipe", "pipe2", "pkey_alloc", "pkey_free",
 	"pkey_mprotect", "poll", "ppoll", "ppoll_time64", "prctl", "pread64", "preadv", "preadv2",
 	"prlimit64", "process_mrelease", "process_vm_readv", "process_vm_writev", "pselect6",
-	"pselect6_time64", "ptrace", "pidfd_getfd", "pwrite64", "pwritev", "pwritev2", "read",
+	"pselect6_time64", "ptrace", "pwrite64", "pwritev", "pwritev2", "read",
 	"readahead", "readlink", "readlinkat", "readv", "recv", "recvfrom", "recvmmsg",
 	"recvmmsg_time64", "recvmsg", "remap_file_pages", "removexattr", "removexattrat", "rename",
 	"renameat", "renameat2", "restart_syscall", "riscv_flush_icache", "rmdir", "rseq",
@@ -82,7 +82,7 @@ static const char *const always[] = {
 	"timer_settime", "timer_settime64", "timerfd_create", "timerfd_gettime",
 	"timerfd_gettime64", "timerfd_settime", "timerfd_settime64", "times", "tkill", "truncate",
 	"truncate64", "ugetrlimit", "umask", "uname", "unlink", "unlinkat", "utime", "utimensat",
-	"utimensat_time64", "utimes", "vfork", "vmsplice", "wait4", "waitid", "waitpid", "write",
+	"utimensat_time64", "utimes", "vfork", "wait4", "waitid", "waitpid", "write",
 	"writev", NULL
 };
 
@@ -96,7 +96,7 @@ static const char *const always_arm[] = { "arm_fadvise64_64", "arm_sync_file_ran
 /* clang-format off */
 /* known and refused, whatever capabilities there are */
 static const char *const never[] = {
-	"_sysctl", "add_key", "afs_syscall", "bdflush", "create_module", "get_kernel_syms",
+	"_sysctl", "add_key", "afs_syscall", "bdflush", "epoll_ctl_old", "epoll_wait_old", "vmsplice", "create_module", "get_kernel_syms",
 	"getpmsg", "io_uring_enter", "io_uring_register", "io_uring_setup", "kexec_file_load",
 	"kexec_load", "keyctl", "map_shadow_stack", "nfsservctl", "oldfstat", "oldlstat",
 	"oldolduname", "oldstat", "olduname", "putpmsg", "query_module", "request_key", "security",
@@ -121,7 +121,7 @@ static const char *const for_sys_chroot[] = { "chroot", NULL };
 static const char *const for_sys_module[] = { "delete_module", "finit_module", "init_module",
 					      NULL };
 static const char *const for_sys_pacct[] = { "acct", NULL };
-static const char *const for_sys_ptrace[] = { "kcmp", "process_madvise", NULL };
+static const char *const for_sys_ptrace[] = { "kcmp", "pidfd_getfd", "process_madvise", NULL };
 static const char *const for_sys_rawio[] = { "ioperm", "iopl", NULL };
 static const char *const for_sys_time[] = { "clock_settime", "clock_settime64", "settimeofday",
 					    "stime", NULL };
