@@ -31,6 +31,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "storage/tar_xattr.h"
 #include "storage/unpack_tree.h"
 
 #define READ_BYTES  (1U << 20)
@@ -189,13 +190,6 @@ static int classify_name(struct strbuf *path, struct err *err)
 
 /* --- attributes --- */
 
-static bool xattr_allowed(const char *name)
-{
-	return str_equal(name, "security.capability") ||
-	       (str_after(name, "user.") && !str_after(name, "user.overlay.") &&
-		!str_after(name, "user.fuseoverlayfs.") && !str_after(name, "user.containers."));
-}
-
 static int read_xattrs(struct untar *untar, struct archive_entry *from, struct err *err)
 {
 	struct tree_entry *entry = &untar->entry;
@@ -206,7 +200,7 @@ static int read_xattrs(struct untar *untar, struct archive_entry *from, struct e
 	entry->xattr_count = 0;
 	archive_entry_xattr_reset(from);
 	while (archive_entry_xattr_next(from, &name, &value, &size) == ARCHIVE_OK) {
-		if (name == NULL || !xattr_allowed(name)) {
+		if (name == NULL || !tar_xattr_allowed(name)) {
 			untar->tree.result->dropped_xattrs++;
 			continue;
 		}
