@@ -63,7 +63,7 @@ static int rm_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 }
 
 static const struct opt rm_opts[] = {
-	OPT_INCLUDE(struct rm_opts, select, struct select_opts, select_rows),
+	OPT_INCLUDE(struct rm_opts, select, struct select_opts, select_rows_without_f),
 	OPT_FLAG('f', "force", struct rm_opts, rm.force, "stop running containers first"),
 	OPT_FLAG('i', "ignore", struct rm_opts, rm.ignore, "a missing container is no error"),
 	OPT_FLAG('v', "volumes", struct rm_opts, rm.volumes, "remove anonymous volumes, too"),

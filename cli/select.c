@@ -214,10 +214,14 @@ int select_each(struct cli *cli, const struct select_request *request, select_fu
 	return selection.status;
 }
 
-const struct opt select_rows[] = {
-	OPT_FLAG('a', "all", struct select_opts, all, "all containers"),
-	OPT_FLAG('l', "latest", struct select_opts, latest, "the container created last"),
-	OPT_LIST('f', "filter", struct select_opts, filters, "NAME=VALUE", "those that match"),
-	OPT_LIST(0, "cidfile", struct select_opts, cidfiles, "FILE", "the one whose id is in FILE"),
-	OPT_END
-};
+#define SELECT_ROWS(filter_letter)                                                                 \
+	OPT_FLAG('a', "all", struct select_opts, all, "all containers"),                           \
+		OPT_FLAG('l', "latest", struct select_opts, latest, "the container created last"), \
+		OPT_LIST(filter_letter, "filter", struct select_opts, filters, "NAME=VALUE",       \
+			 "those that match"),                                                      \
+		OPT_LIST(0, "cidfile", struct select_opts, cidfiles, "FILE",                       \
+			 "the one whose id is in FILE"),                                           \
+		OPT_END
+
+const struct opt select_rows[] = { SELECT_ROWS('f') };
+const struct opt select_rows_without_f[] = { SELECT_ROWS(0) };

@@ -55,5 +55,7 @@ struct select_opts {
 	struct strv filters, cidfiles;
 };
 extern const struct opt select_rows[];
+/** The same where -f is --force. */
+extern const struct opt select_rows_without_f[];
 
 #endif
