@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -178,6 +179,8 @@ static void roll_back(struct start *start, struct err *err)
 	if (forked) {
 		prefer_report(start, err);
 		start_close_all(start);
+		/* it would clean up after an end that it believes to have seen, and wait for the lock that we hold */
+		kill(start->monitor_pid, SIGKILL);
 		while (waitpid(start->monitor_pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}
