@@ -36,9 +36,13 @@
 
 #define READ_BYTES  (1U << 20)
 #define XATTR_BYTES 65536
-#define WHITEOUT    ".wh."
-#define OPAQUE	    ".wh..wh..opq"
-#define AUFS	    ".wh..wh."
+/* zeros are looked for in pieces of this size, at multiples of it */
+#define HOLE_BYTES (32U << 10)
+/* a smaller part of a piece, where the buffer ended, is written as it is */
+#define HOLE_MIN_BYTES 4096
+#define WHITEOUT       ".wh."
+#define OPAQUE	       ".wh..wh..opq"
+#define AUFS	       ".wh..wh."
 
 struct untar {
 	struct archive *archive;
@@ -236,11 +240,69 @@ static int read_attributes(struct untar *untar, struct archive_entry *from, stru
 
 /* --- content --- */
 
-/* Holes stay holes: only what has data is written, where it is. */
+/* Zeros that are worth a hole: a whole piece of a larger file. */
+static bool is_hole(const struct untar *untar, const char *data, size_t bytes)
+{
+	return untar->entry.size > HOLE_BYTES && bytes >= HOLE_MIN_BYTES && data[0] == 0 &&
+	       memcmp(data, data + 1, bytes - 1) == 0;
+}
+
+/* The start of data that is to be written: up to the first piece that becomes a hole. */
+static size_t data_run(const struct untar *untar, const char *data, size_t bytes, uint64_t offset,
+		       size_t *ret_hole)
+{
+	size_t run = 0;
+
+	*ret_hole = 0;
+	while (run < bytes) {
+		size_t piece = HOLE_BYTES - (size_t)((offset + run) % HOLE_BYTES);
+		if (piece > bytes - run)
+			piece = bytes - run;
+		if (is_hole(untar, data + run, piece)) {
+			*ret_hole = piece;
+			break;
+		}
+		run += piece;
+	}
+	return run;
+}
+
+/* position: where the descriptor stands, that is the end of what was written. */
+static int write_content(struct untar *untar, int fd, const char *data, size_t bytes,
+			 uint64_t offset, uint64_t *position, struct err *err)
+{
+	const char *path = untar->entry.path;
+
+	while (bytes > 0) {
+		size_t hole;
+		size_t run = data_run(untar, data, bytes, offset, &hole);
+
+		if (run > 0) {
+			if (tree_charge_bytes(&untar->tree, run, err) < 0)
+				return -1;
+			if (offset != *position && lseek(fd, (off_t)offset, SEEK_SET) < 0)
+				return tree_fail(err, errno, "write", path);
+			int r = fd_write_full(fd, data, run);
+			if (r < 0)
+				return tree_fail(err, -r, "write", path);
+			*position = offset + run;
+		}
+		data += run + hole;
+		bytes -= run + hole;
+		offset += run + hole;
+	}
+	return 0;
+}
+
+/*
+ * Only what has data is written, where it is: holes of sparse files stay holes, and long runs of zeros become some, because the tools
+ * that make layers do not keep them.
+ */
 static int copy_content(struct untar *untar, int fd, struct err *err)
 {
 	const struct tree_entry *entry = &untar->entry;
-	uint64_t end = 0; /* of what was written */
+	uint64_t end = 0; /* of the data so far */
+	uint64_t position = 0;
 
 	for (;;) {
 		const void *data;
@@ -258,17 +320,12 @@ static int copy_content(struct untar *untar, int fd, struct err *err)
 		    bytes > entry->size - (uint64_t)offset)
 			return refuse(err, ERR_CORRUPT, entry->path,
 				      "has data outside of its size");
-		if (tree_charge_bytes(&untar->tree, bytes, err) < 0)
+		if (write_content(untar, fd, data, bytes, (uint64_t)offset, &position, err) < 0)
 			return -1;
-		if ((uint64_t)offset != end && lseek(fd, offset, SEEK_SET) < 0)
-			return tree_fail(err, errno, "write", entry->path);
-		int r = fd_write_full(fd, data, bytes);
-		if (r < 0)
-			return tree_fail(err, -r, "write", entry->path);
 		end = (uint64_t)offset + bytes;
 	}
 
-	if (end < entry->size && ftruncate(fd, (off_t)entry->size) < 0)
+	if (position < entry->size && ftruncate(fd, (off_t)entry->size) < 0)
 		return tree_fail(err, errno, "make hole in", entry->path);
 	return 0;
 }

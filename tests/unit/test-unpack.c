@@ -433,6 +433,40 @@ static void test_without_openat2(void **state)
 	path_set_openat2(true);
 }
 
+/* Zeros in a layer take no room, and what is around them is where it was. */
+static void test_zeros_become_holes(void **state)
+{
+	enum { SIZE = 4 << 20, AT = (2 << 20) + 4321 };
+	cleanup_strbuf struct strbuf content = STRBUF_INIT;
+	cleanup_strbuf struct strbuf tar = STRBUF_INIT;
+	cleanup_strbuf struct strbuf got = STRBUF_INIT;
+	struct unpack_result result = UNPACK_RESULT_INIT;
+	struct unpack_limits limits;
+	struct err err;
+	struct unit_dir dir = unit_dir_make();
+	struct stat st;
+
+	strbuf_grow(&content, SIZE);
+	memset(content.data, 0, SIZE);
+	memcpy(content.data + AT, "middle", 6);
+	content.data[0] = 'x';
+	tar_add(&tar, &(struct tar_row){ "before", '0', "abc" });
+	tar_add(&tar, &(struct tar_row){ "f", '0', content.data, .data_size = SIZE });
+	tar_end(&tar);
+	cleanup_fd int tar_fd = memory_file(&tar);
+	unpack_limits_default(&limits);
+	if (unpack_tar(tar_fd, dir.fd, LAYER_MAPPED, &limits, &result, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(result.diff_bytes, SIZE + 3);
+	assert_int_equal(fstatat(dir.fd, "f", &st, 0), 0);
+	assert_true(st.st_blocks * 512 <= 3 * 65536);
+	assert_int_equal(fd_read_file(dir.fd, "f", &got, SIZE + 1), 0);
+	assert_int_equal(got.length, SIZE);
+	assert_memory_equal(got.data, content.data, SIZE);
+	unpack_result_release(&result);
+	unit_dir_remove(&dir);
+}
+
 /* Cut a friendly tar at every 100th byte: an error or a whole prefix of the entries, never a crash. */
 static void test_truncated(void **state)
 {
@@ -465,13 +499,14 @@ static void test_truncated(void **state)
 int main(int argc, char **argv)
 {
 	enum { CASES = sizeof(cases) / sizeof(cases[0]) };
-	static struct CMUnitTest tests[CASES + 2];
+	static struct CMUnitTest tests[CASES + 3];
 
 	for (size_t i = 0; i < CASES; i++)
 		tests[i] = (struct CMUnitTest){ cases[i].name, test_case, NULL, NULL,
 						(void *)&cases[i] };
 	tests[CASES] = (struct CMUnitTest)cmocka_unit_test(test_without_openat2);
 	tests[CASES + 1] = (struct CMUnitTest)cmocka_unit_test(test_truncated);
+	tests[CASES + 2] = (struct CMUnitTest)cmocka_unit_test(test_zeros_become_holes);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	/* as the writer child is: root of a user namespace, here of one id */
