@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/cleanup.c - `container cleanup`: what the monitor calls at the end of a container with --rm
+ * cli/cleanup.c - `container cleanup`: what is left when a container has ended
  *
- * Also by hand: removes what a container that has ended left in the runtime directory and its cgroup.
+ * The monitor executes it in its own place at the end of a --rm container that nobody else removes. People can use it after a crash.
  */
 #include "cli/cmd.h"
 
+#include "base/err.h"
 #include "cli/select.h"
 
 struct cleanup_opts {
 	struct select_opts select;
-	bool remove;
+	bool rm;
 };
 
 static int cleanup_one(struct cli *cli, struct container *container, void *arg, struct err *err)
 {
 	const struct cleanup_opts *opts = arg;
 
-	return container_cleanup(cli->engine, container, opts->remove || container->remove_at_exit,
+	return container_cleanup(cli->engine, container, opts->rm || container->remove_at_exit,
 				 err);
 }
 
@@ -28,30 +29,34 @@ static int cleanup_run(struct cli *cli, void *opts_, const struct strv *args, st
 		.args = args,
 		.all = opts->select.all,
 		.latest = opts->select.latest,
-		.filters = &opts->select.filters,
-		.cidfiles = &opts->select.cidfiles,
+		.states =
+			1U << CONTAINER_CREATED | 1U << CONTAINER_EXITED | 1U << CONTAINER_DAMAGED,
+		/* somebody may have removed it already: then there is nothing left */
 		.ignore = true,
-		.states = 1U << CONTAINER_CREATED | 1U << CONTAINER_EXITED,
 	};
 
 	return select_each(cli, &request, cleanup_one, opts, err);
 }
 
 static const struct opt cleanup_opts[] = {
-	OPT_INCLUDE(struct cleanup_opts, select, struct select_opts, select_rows),
-	OPT_FLAG(0, "rm", struct cleanup_opts, remove, "remove the container, too"),
-	OPT_REFUSED(0, "rmi", "images are removed by rmi"), OPT_END
+	OPT_FLAG('a', "all", struct cleanup_opts, select.all, "all that do not run"),
+	OPT_FLAG('l', "latest", struct cleanup_opts, select.latest, "the container created last"),
+	OPT_FLAG(0, "rm", struct cleanup_opts, rm, "remove the container, too"),
+	OPT_REFUSED_VALUE(0, "exec", "exec sessions leave nothing behind"),
+	OPT_REFUSED(0, "rmi", "say `rmi`"),
+	OPT_END
 };
 
 const struct cmd cmd_container_cleanup = {
 	.paths = { "container cleanup" },
 	.synopsis = "[CONTAINER...]",
-	.help = "Remove what ended containers left in the runtime directory",
+	.help = "Clean up after containers that have ended",
 	.section = SECTION_NONE,
 	.max_args = -1,
 	.complete = COMPLETE_CONTAINERS,
 	.needs = NEEDS_WRITING,
 	.opts = cleanup_opts,
 	.opts_size = sizeof(struct cleanup_opts),
+	.hidden = true,
 	.run = cleanup_run,
 };

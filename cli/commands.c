@@ -8,11 +8,6 @@
 
 #include <stddef.h>
 
-extern const struct cmd cmd_attach, cmd_create, cmd_exec, cmd_kill, cmd_pause, cmd_pull, cmd_rename,
-	cmd_restart, cmd_rm, cmd_run, cmd_start, cmd_stop, cmd_unpause;
-extern const struct cmd cmd_container_cleanup, cmd_container_exists, cmd_image_exists, cmd_tag,
-	cmd_unshare, cmd_untag, cmd_volume_create, cmd_volume_exists, cmd_volume_rm;
-
 const struct noun nouns[] = {
 	{ "container", "Manage containers" },
 	{ "image", "Manage images" },
@@ -21,26 +16,52 @@ const struct noun nouns[] = {
 	{ NULL, NULL },
 };
 
-const struct cmd *const commands[] = { &cmd_run,
-				       &cmd_create,
-				       &cmd_start,
-				       &cmd_stop,
-				       &cmd_restart,
-				       &cmd_kill,
-				       &cmd_pause,
-				       &cmd_unpause,
-				       &cmd_exec,
-				       &cmd_attach,
-				       &cmd_rename,
-				       &cmd_rm,
-				       &cmd_pull,
-				       &cmd_tag,
-				       &cmd_untag,
-				       &cmd_unshare,
-				       &cmd_container_cleanup,
-				       &cmd_container_exists,
-				       &cmd_image_exists,
-				       &cmd_volume_create,
-				       &cmd_volume_exists,
-				       &cmd_volume_rm,
-				       NULL };
+#define COMMANDS(X)                                                                                \
+	X(cmd_run)                                                                                 \
+	X(cmd_exec)                                                                                \
+	X(cmd_create)                                                                              \
+	X(cmd_start)                                                                               \
+	X(cmd_stop)                                                                                \
+	X(cmd_restart)                                                                             \
+	X(cmd_kill)                                                                                \
+	X(cmd_pause)                                                                               \
+	X(cmd_unpause)                                                                             \
+	X(cmd_attach)                                                                              \
+	X(cmd_wait)                                                                                \
+	X(cmd_rename)                                                                              \
+	X(cmd_rm)                                                                                  \
+	X(cmd_ps)                                                                                  \
+	X(cmd_logs)                                                                                \
+	X(cmd_inspect)                                                                             \
+	X(cmd_port)                                                                                \
+	X(cmd_images)                                                                              \
+	X(cmd_history)                                                                             \
+	X(cmd_pull)                                                                                \
+	X(cmd_tag)                                                                                 \
+	X(cmd_untag)                                                                               \
+	X(cmd_rmi)                                                                                 \
+	X(cmd_info)                                                                                \
+	X(cmd_version)                                                                             \
+	X(cmd_unshare)                                                                             \
+	X(cmd_completion)                                                                          \
+	X(cmd_help_cmd)                                                                            \
+	X(cmd_container_inspect)                                                                   \
+	X(cmd_container_exists)                                                                    \
+	X(cmd_container_prune)                                                                     \
+	X(cmd_container_cleanup)                                                                   \
+	X(cmd_image_inspect)                                                                       \
+	X(cmd_image_exists)                                                                        \
+	X(cmd_image_prune)                                                                         \
+	X(cmd_volume_create)                                                                       \
+	X(cmd_volume_ls)                                                                           \
+	X(cmd_volume_inspect)                                                                      \
+	X(cmd_volume_exists)                                                                       \
+	X(cmd_volume_rm)                                                                           \
+	X(cmd_volume_prune)                                                                        \
+	X(cmd_complete)
+
+#define DECLARE(name) extern const struct cmd name;
+COMMANDS(DECLARE)
+
+#define POINTER(name) &name,
+const struct cmd *const commands[] = { COMMANDS(POINTER) NULL };

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/tag.c - `tag` and `untag`: names of images
+ * cli/tag.c - `tag` and `untag`: names of images that are here
  */
 #include "cli/cmd.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "engine/image.h"
 
-#define DEFAULT_REGISTRY "localhost"
+/* A name without a registry is a local one. */
+#define LOCAL_REGISTRY "localhost"
 
-static int image_get(struct cli *cli, const char *text, struct image **ret_image, struct err *err)
+static int resolve(struct cli *cli, const char *text, struct image **ret_image, struct err *err)
 {
 	int found = image_resolve(cli->engine, text, ret_image, err);
 
 	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
-	return found;
+		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
+			       text);
+	return found < 0 ? -1 : 0;
 }
 
-/* A name that somebody types: completed with the tag, and with localhost as podman does. */
 static int full_name(const struct cli *cli, const char *text, char **ret_name, struct err *err)
 {
 	cleanup_image_ref struct image_ref ref = { 0 };
@@ -26,8 +28,9 @@ static int full_name(const struct cli *cli, const char *text, char **ret_name, s
 	if (image_ref_parse(text, &ref, err) < 0)
 		return -1;
 	if (digest_is_set(&ref.digest))
-		return err_set(err, ERR_USAGE, "cannot use '%s' as a name: it has a digest", text);
-	*ret_name = image_ref_full(&ref, cli->as_docker ? "docker.io" : DEFAULT_REGISTRY);
+		return err_set(err, ERR_USAGE, "'%s' has a digest: a name of an image has none",
+			       text);
+	*ret_name = image_ref_full(&ref, cli->as_docker ? "docker.io" : LOCAL_REGISTRY);
 	return 0;
 }
 
@@ -35,32 +38,14 @@ static int tag_run(struct cli *cli, void *opts, const struct strv *args, struct 
 {
 	cleanup_image struct image *image = NULL;
 
-	if (image_get(cli, args->items[0], &image, err) < 0)
+	if (resolve(cli, args->items[0], &image, err) < 0)
 		return -1;
 	for (size_t i = 1; i < args->count; i++) {
 		cleanup_free char *name = NULL;
 
 		if (full_name(cli, args->items[i], &name, err) < 0 ||
 		    image_tag(cli->engine->store, image, name, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int untag_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
-{
-	cleanup_image struct image *image = NULL;
-
-	if (image_get(cli, args->items[0], &image, err) < 0)
-		return -1;
-	if (args->count == 1)
-		return image_untag(cli->engine->store, image, NULL, err);
-	for (size_t i = 1; i < args->count; i++) {
-		cleanup_free char *name = NULL;
-
-		if (full_name(cli, args->items[i], &name, err) < 0 ||
-		    image_untag(cli->engine->store, image, name, err) < 0)
-			return -1;
+			return err_wrap(err, "cannot tag image '%s'", args->items[0]);
 	}
 	return 0;
 }
@@ -77,10 +62,28 @@ const struct cmd cmd_tag = {
 	.run = tag_run,
 };
 
+static int untag_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
+{
+	cleanup_image struct image *image = NULL;
+
+	if (resolve(cli, args->items[0], &image, err) < 0)
+		return -1;
+	if (args->count == 1)
+		return image_untag(cli->engine->store, image, NULL, err);
+	for (size_t i = 1; i < args->count; i++) {
+		cleanup_free char *name = NULL;
+
+		if (full_name(cli, args->items[i], &name, err) < 0 ||
+		    image_untag(cli->engine->store, image, name, err) < 0)
+			return err_wrap(err, "cannot untag image '%s'", args->items[0]);
+	}
+	return 0;
+}
+
 const struct cmd cmd_untag = {
 	.paths = { "untag", "image untag" },
 	.synopsis = "IMAGE [NAME...]",
-	.help = "Take names away from an image",
+	.help = "Take names of an image away, all without NAME",
 	.section = SECTION_IMAGES,
 	.min_args = 1,
 	.max_args = -1,

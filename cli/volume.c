@@ -1,44 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/volume.c - `volume create`, `volume rm`, `volume prune`
+ * cli/volume.c - `volume create`, `volume ls`, `volume rm`, `volume prune`
+ *
+ * Exit statuses of `volume rm` as podman's: 1 when a volume was not found and nothing else went wrong, 2 when one is in use.
  */
-#include "cli/cmd.h"
+#include "cli/volume_json.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
-#include "engine/container.h"
-#include "storage/volume.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "cli/confirm.h"
+#include "cli/format.h"
+#include "cli/volume_filter.h"
 
 #include <stdio.h>
 
+json_t *volume_json(struct engine *engine, const struct volume *volume, struct err *err)
+{
+	json_t *object = json_object();
+	char created[TIME_TEXT_MAX];
+
+	time_format_rfc3339(volume->created_ns, created);
+	json_put_string(object, "Name", volume->name);
+	json_put_string(object, "Driver", volume->driver);
+	json_put_string(object, "Mountpoint", volume->mount_point);
+	json_put_string(object, "CreatedAt", created);
+	json_put(object, "Labels", json_from_env(&volume->labels));
+	json_put_string(object, "Scope", "local");
+	json_put(object, "Options", json_from_env(&volume->options));
+	if (volume->anonymous)
+		json_put_bool(object, "Anonymous", true);
+	json_put_int(object, "MountCount", 0);
+	json_put_bool(object, "NeedsCopyUp", volume->needs_copy_up);
+	json_put_bool(object, "NeedsChown", volume->needs_copy_up);
+	if (volume->damaged)
+		json_put_bool(object, "Damaged", true);
+	return object;
+}
+
+/* ---- create --------------------------------------------------------------------------------------------------------- */
+
 struct volume_create_opts {
-	struct strv labels, options;
 	char *driver;
 	bool ignore;
+	struct strv labels, options;
 };
 
-static int create_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+static int volume_create_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct volume_create_opts *opts = opts_;
 	cleanup_volume struct volume *volume = NULL;
-	const char *name = args->count > 0 ? args->items[0] : NULL;
+	const char *name = args->count > 0 && *args->items[0] != '\0' ? args->items[0] : NULL;
 
-	if (opts->driver != NULL && !str_equal(opts->driver, "local"))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use volume driver '%s': there is only \"local\"",
-			       opts->driver);
+	if (opts->driver != NULL && strcmp(opts->driver, "local") != 0) {
+		err_set(err, ERR_UNSUPPORTED, "volume driver '%s' is not supported", opts->driver);
+		return err_hint(err, "The driver is 'local'.");
+	}
+	/* mount options would need a mount that only root can make */
 	if (opts->options.count > 0)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --opt '%s': a plain user may not mount for the driver "
-			       "\"local\"",
+			       "volume option '%s' is not supported: volumes are plain directories",
 			       opts->options.items[0]);
-	if (name != NULL && !volume_name_is_valid(name)) {
-		cleanup_strbuf struct strbuf escaped = STRBUF_INIT;
-
-		strbuf_add_escaped(&escaped, name);
-		err_set(err, ERR_USAGE, "invalid volume name '%s'", escaped.data);
-		return err_hint(err, "A name starts with a letter or digit and has letters, "
-				     "digits, '_', '.' and '-' only.");
-	}
 	if (volume_create(cli->engine->store, name, &opts->labels, &opts->options, false, &volume,
 			  err) < 0) {
 		if (err->kind != ERR_EXISTS || !(opts->ignore || cli->as_docker))
@@ -50,13 +73,14 @@ static int create_run(struct cli *cli, void *opts_, const struct strv *args, str
 	return 0;
 }
 
-static const struct opt create_opts[] = {
-	OPT_STRING('d', "driver", struct volume_create_opts, driver, "DRIVER", "only \"local\""),
-	OPT_LIST('l', "label", struct volume_create_opts, labels, "NAME=VALUE", "a label"),
-	OPT_LIST('o', "opt", struct volume_create_opts, options, "NAME=VALUE",
-		 "an option of the driver"),
-	OPT_FLAG(0, "ignore", struct volume_create_opts, ignore,
-		 "a volume that exists is no error"),
+#define C struct volume_create_opts
+static const struct opt volume_create_opts[] = {
+	OPT_STRING('d', "driver", C, driver, "DRIVER", "only local"),
+	OPT_FLAG(0, "ignore", C, ignore, "one that is there already is no error"),
+	OPT_LIST('l', "label", C, labels, "NAME=VALUE", "label the volume"),
+	OPT_LIST('o', "opt", C, options, "NAME=VALUE", "options of the driver; local has none"),
+	OPT_REFUSED_VALUE(0, "uid", "the first container's image decides who owns it"),
+	OPT_REFUSED_VALUE(0, "gid", "the first container's image decides who owns it"),
 	OPT_END
 };
 
@@ -67,87 +91,135 @@ const struct cmd cmd_volume_create = {
 	.section = SECTION_NONE,
 	.max_args = 1,
 	.needs = NEEDS_WRITING,
-	.opts = create_opts,
-	.opts_size = sizeof(struct volume_create_opts),
-	.run = create_run,
+	.opts = volume_create_opts,
+	.opts_size = sizeof(C),
+	.run = volume_create_run,
 };
 
-/* ---- rm ---- */
+/* ---- ls ------------------------------------------------------------------------------------------------------------- */
+
+struct volume_ls_opts {
+	bool quiet, no_heading;
+	struct strv filters;
+	char *format;
+};
+
+static const struct template_alias volume_headings[] = {
+	{ "Name", "VOLUME NAME" },
+	{ NULL, NULL },
+};
+
+static int volume_ls_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct volume_ls_opts *opts = opts_;
+	struct volume_list list = { NULL, 0 };
+	cleanup_json json_t *rows = json_array();
+	cleanup_format struct format *format = NULL;
+	const struct format_request request = {
+		.format = opts->quiet ? "{{.Name}}" : opts->format,
+		.table = "{{.Driver}}\t{{.Name}}",
+		.no_heading = opts->no_heading,
+		.rules = { .heading = volume_headings },
+	};
+	int status = 0;
+
+	if (opts->quiet && opts->format != NULL)
+		return err_set(err, ERR_USAGE, "--quiet and --format exclude each other");
+	if (format_new(cli, &request, &format, err) < 0 ||
+	    volume_filter_check(&opts->filters, err) < 0 ||
+	    volume_list(cli->engine->store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count && status >= 0; i++) {
+		status = volume_filter_match(cli->engine, &opts->filters, list.items[i], err);
+		if (status > 0)
+			json_array_append_new(rows, volume_json(cli->engine, list.items[i], err));
+	}
+	volume_list_release(&list);
+	if (status < 0)
+		return -1;
+	if (!format_is_json(format))
+		return format_rows(format, rows, err);
+	format_json(rows, 2);
+	return 0;
+}
+
+static const struct opt volume_ls_opts[] = {
+	OPT_LIST('f', "filter", struct volume_ls_opts, filters, "NAME=VALUE", "those that match"),
+	OPT_STRING(0, "format", struct volume_ls_opts, format, "FORMAT", "json, or a Go template"),
+	OPT_FLAG('n', "noheading", struct volume_ls_opts, no_heading, "no headings"),
+	OPT_FLAG('q', "quiet", struct volume_ls_opts, quiet, "names only"), OPT_END
+};
+
+const struct cmd cmd_volume_ls = {
+	.paths = { "volume ls", "volume list" },
+	.synopsis = "",
+	.help = "List volumes",
+	.section = SECTION_NONE,
+	.needs = NEEDS_STORE,
+	.opts = volume_ls_opts,
+	.opts_size = sizeof(struct volume_ls_opts),
+	.run = volume_ls_run,
+};
+
+/* ---- rm, prune ------------------------------------------------------------------------------------------------------ */
 
 struct volume_rm_opts {
 	bool all, force;
 	int64_t time_s;
 };
 
-/* With --force the containers that use it go first. */
-static int remove_users(struct cli *cli, const struct strv *ids, const struct volume_rm_opts *opts,
-			struct err *err)
+/* Remove the containers that use it, for --force. */
+static int remove_users(struct cli *cli, const struct strv *ids, int64_t time_s, struct err *err)
 {
-	const struct container_rm_opts rm = { .force = true, .time_s = opts->time_s };
+	const struct container_rm_opts opts = { .force = true, .ignore = true, .time_s = time_s };
 
 	for (size_t i = 0; i < ids->count; i++) {
 		cleanup_container struct container *container = NULL;
 		int found = container_find(cli->engine, ids->items[i], &container, err);
 
 		if (found < 0 ||
-		    (found > 0 && container_remove(cli->engine, container, &rm, err) < 0))
+		    (found > 0 && container_remove(cli->engine, container, &opts, err) < 0))
 			return -1;
 	}
 	return 0;
 }
 
-static int remove_volume(struct cli *cli, const char *name, const struct volume_rm_opts *opts,
+static int remove_volume(struct cli *cli, const struct volume_rm_opts *opts, const char *name,
 			 struct err *err)
 {
+	cleanup_volume struct volume *volume = NULL;
 	cleanup_strv struct strv users = STRV_INIT;
+	int found = volume_find(cli->engine->store, name, true, &volume, err);
 
-	if (container_uses_volume(cli->engine, name, &users, err) < 0)
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "no volume with name '%s' found: no such volume",
+			       name);
+	if (found < 0 || container_uses_volume(cli->engine, volume->name, &users, err) < 0)
 		return -1;
 	if (users.count > 0 && !opts->force) {
 		cleanup_free char *list = strv_join(&users, ", ");
 
 		err_set(err, ERR_IN_USE,
-			"volume '%s' is being used by the following container(s): %s: volume is "
-			"being used",
-			name, list);
-		return err_hint(err, "Remove the containers first, or use --force.");
+			"volume '%s' is being used by the following container(s): %s: volume is in "
+			"use",
+			volume->name, list);
+		return err_hint(err, "Remove the container first, or say --force.");
 	}
-	if (remove_users(cli, &users, opts, err) < 0)
-		return -1;
-	return volume_remove(cli->engine->store, name, err);
+	if (remove_users(cli, &users, opts->time_s, err) < 0)
+		return err_wrap(err, "cannot remove volume '%s'", volume->name);
+	return volume_remove(cli->engine->store, volume->name, err);
 }
 
-static int rm_one(struct cli *cli, const char *text, const struct volume_rm_opts *opts)
+static int volume_rm_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
-	cleanup_volume struct volume *volume = NULL;
-	struct err err = { 0 };
-	int found = volume_find(cli->engine->store, text, true, &volume, &err);
-
-	if (found == 0) {
-		if (opts->force)
-			return 0;
-		err_set(&err, ERR_NOT_FOUND, "no volume with name \"%s\" found: no such volume",
-			text);
-	}
-	if (found <= 0 || remove_volume(cli, volume->name, opts, &err) < 0) {
-		int status = cli_error(cli, &err);
-
-		return err.kind == ERR_NOT_FOUND ? 1 : err.kind == ERR_IN_USE ? 2 : status;
-	}
-	(void)printf("%s\n", text);
-	return 0;
-}
-
-static int rm_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
-{
-	struct volume_rm_opts *opts = opts_;
+	const struct volume_rm_opts *opts = opts_;
 	cleanup_strv struct strv names = STRV_INIT;
 	int worst = 0;
 
 	if (opts->all == (args->count > 0))
 		return err_set(err, ERR_USAGE,
-			       opts->all ? "names of volumes and --all exclude each other"
-					 : "which volume? Give at least one name, or --all");
+			       opts->all ? "--all and volumes exclude each other"
+					 : "a volume must be named, or --all given");
 	strv_add_all(&names, args);
 	if (opts->all) {
 		struct volume_list list = { NULL, 0 };
@@ -158,18 +230,33 @@ static int rm_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 			strv_add(&names, list.items[i]->name);
 		volume_list_release(&list);
 	}
-	for (size_t i = 0; i < names.count; i++)
-		worst = cli_worse(worst, rm_one(cli, names.items[i], opts));
+	for (size_t i = 0; i < names.count; i++) {
+		struct err one = { 0 };
+
+		if (remove_volume(cli, opts, names.items[i], &one) == 0) {
+			(void)printf("%s\n", names.items[i]);
+			continue;
+		}
+		/* --force means: it shall not be there */
+		if (one.kind == ERR_NOT_FOUND && opts->force)
+			continue;
+
+		int status = cli_error(cli, &one);
+
+		worst = cli_worse(worst, one.kind == ERR_IN_USE	     ? 2
+					 : one.kind == ERR_NOT_FOUND ? 1
+								     : status);
+	}
 	return worst;
 }
 
-static const struct opt rm_opts[] = { OPT_FLAG('a', "all", struct volume_rm_opts, all,
-					       "all volumes"),
-				      OPT_FLAG('f', "force", struct volume_rm_opts, force,
-					       "remove the containers that use them, too"),
-				      OPT_SECONDS('t', "time", struct volume_rm_opts, time_s,
-						  "SECONDS", "with --force: wait before killing"),
-				      OPT_END };
+static const struct opt volume_rm_opts[] = {
+	OPT_FLAG('a', "all", struct volume_rm_opts, all, "all volumes"),
+	OPT_FLAG('f', "force", struct volume_rm_opts, force, "remove containers that use it, too"),
+	OPT_SECONDS('t', "time", struct volume_rm_opts, time_s, "SECONDS",
+		    "with --force: wait before killing"),
+	OPT_ALIAS("timeout", "time"), OPT_END
+};
 
 const struct cmd cmd_volume_rm = {
 	.paths = { "volume rm", "volume remove" },
@@ -179,8 +266,63 @@ const struct cmd cmd_volume_rm = {
 	.max_args = -1,
 	.complete = COMPLETE_VOLUMES,
 	.needs = NEEDS_WRITING,
-	.opts = rm_opts,
+	.opts = volume_rm_opts,
 	.opts_size = sizeof(struct volume_rm_opts),
 	.defaults = &(const struct volume_rm_opts){ .time_s = -1 },
-	.run = rm_run,
+	.run = volume_rm_run,
+};
+
+struct volume_prune_opts {
+	bool force;
+	struct strv filters;
+};
+
+static int volume_prune_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct volume_prune_opts *opts = opts_;
+	struct volume_list list = { NULL, 0 };
+	int worst = 0;
+	int status = 0;
+
+	if (volume_filter_check(&opts->filters, err) < 0)
+		return -1;
+	if (!opts->force && !confirm("This will remove all volumes that no container uses."))
+		return 0;
+	if (volume_list(cli->engine->store, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count && status >= 0; i++) {
+		cleanup_strv struct strv users = STRV_INIT;
+		const char *name = list.items[i]->name;
+		struct err one = { 0 };
+
+		status = volume_filter_match(cli->engine, &opts->filters, list.items[i], err);
+		if (status <= 0)
+			continue;
+		status = container_uses_volume(cli->engine, name, &users, err);
+		if (status < 0 || users.count > 0)
+			continue;
+		if (volume_remove(cli->engine->store, name, &one) < 0)
+			worst = cli_worse(worst, cli_error(cli, &one));
+		else
+			(void)printf("%s\n", name);
+	}
+	volume_list_release(&list);
+	return status < 0 ? -1 : worst;
+}
+
+static const struct opt volume_prune_opts[] = {
+	OPT_FLAG('f', "force", struct volume_prune_opts, force, "do not ask"),
+	OPT_LIST(0, "filter", struct volume_prune_opts, filters, "NAME=VALUE", "those that match"),
+	OPT_END
+};
+
+const struct cmd cmd_volume_prune = {
+	.paths = { "volume prune" },
+	.synopsis = "",
+	.help = "Remove the volumes that no container uses",
+	.section = SECTION_NONE,
+	.needs = NEEDS_WRITING,
+	.opts = volume_prune_opts,
+	.opts_size = sizeof(struct volume_prune_opts),
+	.run = volume_prune_run,
 };

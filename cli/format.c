@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/format.c - --format of lists and of inspected objects
+ */
+#include "cli/format.h"
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/strbuf.h"
+#include "cli/table.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+struct format {
+	const struct format_request *request;
+	struct template *template; /* NULL: JSON */
+	char *text;		   /* of the template */
+	bool heading;
+	bool lines; /* docker: JSON is one object a line */
+};
+
+/* "json", "{{json .}}", "{{ json }}" mean the whole list, as podman reads them. */
+static bool means_json(const char *format)
+{
+	cleanup_strbuf struct strbuf packed = STRBUF_INIT;
+
+	for (const char *p = format; *p != '\0'; p++) {
+		if (!isspace((unsigned char)*p))
+			strbuf_addc(&packed, *p);
+	}
+	return str_equal(packed.data, "json") || str_equal(packed.data, "{{json.}}") ||
+	       str_equal(packed.data, "{{json}}");
+}
+
+/* Shells pass \t and \n on as two characters: they mean the one. In a table a blank between columns is a tab, too. */
+static void unescape(const char *format, bool table, struct strbuf *out)
+{
+	unsigned inside = 0;
+
+	for (const char *p = format; *p != '\0'; p++) {
+		if (p[0] == '\\' && (p[1] == 't' || p[1] == 'n') && inside == 0)
+			strbuf_addc(out, *++p == 't' ? '\t' : '\n');
+		else if (*p == ' ' && table && inside == 0)
+			strbuf_addc(out, '\t');
+		else
+			strbuf_addc(out, *p);
+		if (p[0] == '{' && p[1] == '{')
+			inside = 1;
+		else if (p[0] == '}' && p[1] == '}')
+			inside = 0;
+	}
+	if (out->length == 0 || out->data[out->length - 1] != '\n')
+		strbuf_addc(out, '\n');
+}
+
+int format_new(const struct cli *cli, const struct format_request *request,
+	       struct format **ret_format, struct err *err)
+{
+	cleanup_format struct format *format = xcalloc(1, sizeof(*format));
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	const char *asked = request->format;
+	const char *table = asked != NULL ? str_after(asked, "table ") : NULL;
+
+	format->request = request;
+	/* "table" alone is the built-in one */
+	if (asked == NULL || str_equal(asked, "table") || *asked == '\0') {
+		strbuf_adds(&text, request->table != NULL ? request->table : "");
+		strbuf_addc(&text, '\n');
+		format->heading = !request->no_heading;
+	} else if (table != NULL) {
+		unescape(table, true, &text);
+		format->heading = !request->no_heading;
+	} else if (means_json(asked)) {
+		format->lines = cli->as_docker;
+		*ret_format = TAKE_PTR(format);
+		return 0;
+	} else {
+		unescape(asked, false, &text);
+	}
+	if (template_parse(text.data, &format->template, err) < 0)
+		return -1;
+	format->text = strbuf_take(&text);
+	*ret_format = TAKE_PTR(format);
+	return 0;
+}
+
+void format_free(struct format *format)
+{
+	if (format == NULL)
+		return;
+	template_free(format->template);
+	free(format->text);
+	free(format);
+}
+
+bool format_is_json(const struct format *format)
+{
+	return format->template == NULL && !format->lines;
+}
+
+bool format_mentions(const struct format *format, const char *field)
+{
+	/* too often is harmless; a row that is printed whole has all fields */
+	return format->text == NULL || strstr(format->text, field) != NULL ||
+	       strstr(format->text, "json .}}") != NULL;
+}
+
+void format_json(const json_t *json, int indent)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	json_print(json, indent, &out);
+	strbuf_addc(&out, '\n');
+	(void)fwrite(out.data, 1, out.length, stdout);
+}
+
+int format_rows(const struct format *format, const json_t *rows, struct err *err)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	size_t i;
+	json_t *row;
+
+	if (format->heading) {
+		struct template_rules rules = format->request->rules;
+
+		rules.headers = true;
+		if (template_run(format->template, NULL, &rules, &text, err) < 0)
+			return -1;
+	}
+	json_array_foreach (rows, i, row) {
+		if (format->template == NULL) {
+			format_json(row, 0);
+			continue;
+		}
+		if (template_run(format->template, row, &format->request->rules, &text, err) < 0)
+			return -1;
+	}
+	table_align(text.data, &out);
+	(void)fwrite(out.data, 1, out.length, stdout);
+	return 0;
+}
+
+int format_object(const struct format *format, const json_t *object, struct err *err)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	if (template_run(format->template, object, &format->request->rules, &out, err) < 0)
+		return -1;
+	(void)fwrite(out.data, 1, out.length, stdout);
+	return 0;
+}
+
+json_t *format_id(const char *id, bool no_trunc)
+{
+	const char *hex = str_after(id, "sha256:");
+
+	if (no_trunc)
+		return json_text(id);
+	hex = hex != NULL ? hex : id;
+
+	cleanup_free char *cut = xstrndup(hex, OBJECT_ID_SHORT);
+
+	return json_text(cut);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/info.h - the parts of `info`
+ */
+#ifndef CLI_INFO_H
+#define CLI_INFO_H
+
+#include "cli/cmd.h"
+
+#include <jansson.h>
+
+/** The "host" object. problems (owned from now on) is filled, and becomes a member. New reference. */
+json_t *info_host(struct cli *cli, json_t *problems_take);
+/** Name of the storage driver that this machine can use; a problem when none works. */
+const char *info_driver(struct cli *cli, json_t *problems);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/prune.c - `container prune` and `image prune`: remove what nobody needs
+ */
+#include "cli/cmd.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "cli/confirm.h"
+#include "engine/container.h"
+#include "engine/image.h"
+
+#include <stdio.h>
+
+struct prune_opts {
+	bool force, all;
+	struct strv filters;
+};
+
+static int container_prune_run(struct cli *cli, void *opts_, const struct strv *args,
+			       struct err *err)
+{
+	static const struct container_rm_opts remove = { .ignore = true, .volumes = false };
+	struct prune_opts *opts = opts_;
+	cleanup_container_list struct container_list list = { NULL, 0 };
+	cleanup_container_filter struct container_filter *filter = NULL;
+	int worst = 0;
+
+	if (container_filter_new(cli->engine, &opts->filters, &filter, err) < 0)
+		return -1;
+	if (!opts->force && !confirm("This will remove all containers that do not run."))
+		return 0;
+	if (container_list(cli->engine, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count; i++) {
+		struct container *container = list.items[i];
+		struct err one = { 0 };
+
+		if ((container->state.status != CONTAINER_CREATED &&
+		     container->state.status != CONTAINER_EXITED) ||
+		    !container_filter_match(filter, container))
+			continue;
+		if (container_remove(cli->engine, container, &remove, &one) == 0)
+			(void)printf("%s\n", container->id.text);
+		/* one that was started meanwhile is not meant */
+		else if (one.kind != ERR_STATE)
+			worst = cli_worse(worst, cli_error(cli, &one));
+	}
+	return worst;
+}
+
+static const struct opt container_prune_opts[] = {
+	OPT_FLAG('f', "force", struct prune_opts, force, "do not ask"),
+	OPT_LIST(0, "filter", struct prune_opts, filters, "NAME=VALUE", "those that match"), OPT_END
+};
+
+const struct cmd cmd_container_prune = {
+	.paths = { "container prune" },
+	.synopsis = "",
+	.help = "Remove the containers that do not run",
+	.section = SECTION_NONE,
+	.needs = NEEDS_WRITING,
+	.opts = container_prune_opts,
+	.opts_size = sizeof(struct prune_opts),
+	.run = container_prune_run,
+};
+
+static int prune_image(struct cli *cli, const struct image *image)
+{
+	cleanup_strv struct strv users = STRV_INIT;
+	struct err err = { 0 };
+
+	if (container_uses_image(cli->engine, &image->manifest, &users, &err) < 0)
+		return cli_error(cli, &err);
+	if (users.count > 0)
+		return 0;
+	if (image_remove(cli->engine->store, image, NULL, &err) < 0)
+		return cli_error(cli, &err);
+	(void)printf("%s\n", digest_hex(&image->config));
+	return 0;
+}
+
+static int image_prune_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct prune_opts *opts = opts_;
+	struct image_list images = { NULL, 0 };
+	cleanup_free struct image_row *rows = NULL;
+	cleanup_strv struct strv filters = STRV_INIT;
+	size_t count = 0;
+	int worst = 0;
+
+	if (!opts->force &&
+	    !confirm(opts->all ? "This will remove all images that no container uses."
+			       : "This will remove all images without a name."))
+		return 0;
+	strv_add_all(&filters, &opts->filters);
+	if (!opts->all)
+		strv_add(&filters, "dangling=true");
+	if (image_list(cli->engine->store, &images, err) < 0)
+		return -1;
+
+	int status = image_rows(cli->engine, &images, args, &filters, &rows, &count, err);
+
+	for (size_t i = 0; i < count && status >= 0; i++) {
+		/* an image has one row for each name, one after the other */
+		if (rows[i].image->read_only || (i > 0 && rows[i - 1].image == rows[i].image))
+			continue;
+		worst = cli_worse(worst, prune_image(cli, rows[i].image));
+	}
+	image_list_release(&images);
+	return status < 0 ? -1 : worst;
+}
+
+static const struct opt image_prune_opts[] = {
+	OPT_FLAG('a', "all", struct prune_opts, all, "also those with a name"),
+	OPT_FLAG('f', "force", struct prune_opts, force, "do not ask"),
+	OPT_LIST(0, "filter", struct prune_opts, filters, "NAME=VALUE", "those that match"),
+	OPT_REFUSED(0, "external", "there are no images of other programs in this store"),
+	OPT_REFUSED(0, "build-cache", "there is no cache of builds"),
+	OPT_END
+};
+
+const struct cmd cmd_image_prune = {
+	.paths = { "image prune" },
+	.synopsis = "",
+	.help = "Remove the images that nobody needs",
+	.section = SECTION_NONE,
+	.needs = NEEDS_WRITING,
+	.opts = image_prune_opts,
+	.opts_size = sizeof(struct prune_opts),
+	.run = image_prune_run,
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/table.h - lines of cells as columns
+ */
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
+
+struct strbuf;
+
+/**
+ * Lay text out: lines end in '\n', cells in '\t'. A column is as wide as its widest cell and two blanks, at least 12; the last cell of a
+ * line is not padded. This is how podman aligns its tables. Appends to out.
+ */
+void table_align(const char *text, struct strbuf *out);
+
+#endif
