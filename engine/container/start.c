@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -166,7 +167,10 @@ static void prefer_report(struct start *start, struct err *err)
 		*err = reported;
 }
 
-/* Back to `created`. The init ends when the conversation is closed, the monitor when the init has ended. */
+/*
+ * Back to `created`. The monitor is killed: it may take an init that was killed for one that has ended, and clean up after it, for which it needs
+ * the lock that is held here. The init ends with it, and when the conversation is closed.
+ */
 static void roll_back(struct start *start, struct err *err)
 {
 	struct err ignored = { 0 }; /* the first failure is the one to tell */
@@ -184,7 +188,6 @@ static void roll_back(struct start *start, struct err *err)
 		while (waitpid(start->monitor_pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}
-	/* an init that was killed looks as if it had been started */
 	unlinkat(start->container->dir_fd, FILE_RUN, 0);
 	unlinkat(start->container->dir_fd, FILE_EXIT, 0);
 	start_close_all(start);
