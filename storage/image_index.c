@@ -60,7 +60,7 @@ static void add_image(json_t *manifests, const struct image *image, int blobs_fd
 		json_array_append_new(manifests, descriptor(image, st.st_size, NULL));
 }
 
-int image_index_write(struct store *store, struct err *err)
+static int write_index(struct store *store, struct err *err)
 {
 	cleanup_image_list struct image_list list = { NULL, 0 };
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -88,4 +88,12 @@ int image_index_write(struct store *store, struct err *err)
 		return 0;
 	return record_publish_raw(images_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, 0,
 				  err);
+}
+
+void image_index_write(struct store *store)
+{
+	struct err ignored; /* the next change writes it anew; the disk may be full just now */
+
+	if (write_index(store, &ignored) < 0)
+		debug("cannot write the index for other tools: %s, ignoring", ignored.msg);
 }

@@ -13,6 +13,8 @@
 #include "base/strbuf.h"
 #include "storage/image.h"
 
+struct removal;
+
 #define IMAGE_RECORDS_DIR "images/records"
 #define IMAGE_NAMES_DIR	  "images/names"
 #define BLOBS_DIR	  "images/blobs/sha256"
@@ -84,17 +86,17 @@ int image_names_remove_all(struct store *store, int names_fd, const struct diges
 			   bool digests_too, struct err *err);
 /** Remove the layers and blobs of an image that has no record, but what others need. The images lock is held. */
 void image_drop_parts(struct store *store, const struct image *image);
-/** Go on with a removal that was broken off: dir_fd is a directory below tmp/ that holds the record. */
-void image_finish_removal(struct store *store, int dir_fd);
+/** Go on with a removal that was broken off: name is the record, moved to tmp/. */
+void image_finish_removal(struct store *store, int tmp_fd, const char *name);
 #define IMAGE_REMOVAL_KIND "rmi"
 
 /* image_index.c */
-/** Write index.json and oci-layout anew from what is there. Not durable: derived. */
-int image_index_write(struct store *store, struct err *err);
+/** Write index.json and oci-layout anew from what is there. Derived, so not durable, and a failure is not the caller's. */
+void image_index_write(struct store *store);
 
 /* layer.c */
-/** Move a layer below to_dir_fd: gone for everybody. 0, also when there is none, or -1. */
-int layer_move_away(struct store *store, const struct digest *diff_id, int to_dir_fd,
+/** Move a layer away: gone for everybody. 0, also when there is none, or -1. */
+int layer_take_away(struct store *store, const struct digest *diff_id, struct removal *removal,
 		    struct err *err);
 /** What was published without a sync is on the disk now: take the marks away. */
 void layer_set_synced(struct store *store, const struct digest *diff_id);

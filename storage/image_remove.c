@@ -2,9 +2,9 @@
 /*
  * storage/image_remove.c - remove an image and what only it needs
  *
- * The record is moved into a directory below tmp/: from then on the image is gone, and that directory is the list of what is
- * still to do. Then layers and blobs that no other record names are moved there too, and the whole goes. A process that dies in
- * between leaves the directory, and whoever collects tmp/ goes on from the record in it: no layer is ever forgotten.
+ * The record is moved to tmp/: from then on the image is gone, and the record there is the list of what is still to do. Then layers
+ * that no other record names are moved there too, blobs are unlinked, and all of it is deleted. A process that dies
+ * or fails in between leaves the record, and whoever collects tmp/ goes on from it: no layer is ever forgotten.
  */
 #include "storage/image.h"
 
@@ -20,9 +20,8 @@
 #include "base/path.h"
 #include "storage/image_private.h"
 #include "storage/layer.h"
+#include "storage/staging.h"
 #include "storage/store.h"
-
-#define REMOVED_RECORD "record"
 
 /* The digests that an image needs, layers apart from blobs because one number can be both (an uncompressed layer). */
 struct needs {
@@ -123,9 +122,9 @@ static bool is_needed(const struct strv *sorted, const char *text)
 }
 
 /*
- * Move what mine has and nobody else needs to the directory. The images lock is held.
+ * Take away what mine has and nobody else needs. The images lock is held.
  */
-static int move_unneeded(struct store *store, const struct needs *mine, int to_dir_fd,
+static int take_unneeded(struct store *store, const struct needs *mine, struct removal *removal,
 			 struct strv *ret_removed, struct err *err)
 {
 	cleanup_needs struct needs others = NEEDS_INIT;
@@ -139,7 +138,7 @@ static int move_unneeded(struct store *store, const struct needs *mine, int to_d
 		if (is_needed(&others.layers, mine->layers.items[i]) ||
 		    digest_parse(mine->layers.items[i], &diff_id) < 0)
 			continue;
-		if (layer_move_away(store, &diff_id, to_dir_fd, err) < 0)
+		if (layer_take_away(store, &diff_id, removal, err) < 0)
 			return -1;
 		if (ret_removed != NULL && !strv_contains(ret_removed, diff_id.text))
 			strv_add(ret_removed, diff_id.text);
@@ -183,39 +182,41 @@ int image_names_remove_all(struct store *store, int names_fd, const struct diges
 void image_drop_parts(struct store *store, const struct image *image)
 {
 	cleanup_needs struct needs mine = NEEDS_INIT;
-	struct staging staging = STAGING_INIT;
+	struct removal removal = REMOVAL_INIT;
 	struct err ignored; /* the caller has a failure to report already */
 
 	needs_of(store, image, &mine);
-	if (staging_new(store, "rm", &staging, &ignored) < 0)
+	if (removal_begin(store, &removal, &ignored) < 0)
 		return;
-	move_unneeded(store, &mine, staging.dir_fd, NULL, &ignored);
-	staging_discard(store, &staging);
+	take_unneeded(store, &mine, &removal, NULL, &ignored);
+	removal_finish(store, &removal);
 }
 
 /* Move the record to tmp/ and make that durable: now the image is gone. */
-static int take_record(struct store *store, const struct image *image, int to_dir_fd,
+static int take_record(struct store *store, const struct image *image, struct removal *removal,
 		       struct err *err)
 {
 	cleanup_fd int records_fd = store_open_dir(store, IMAGE_RECORDS_DIR, true, err);
+	int taken;
 
 	if (records_fd < 0)
 		return -1;
-	if (renameat(records_fd, digest_hex(&image->manifest), to_dir_fd, REMOVED_RECORD) < 0) {
-		if (errno == ENOENT)
-			return err_set(err, ERR_NOT_FOUND, "image '%.19s' is gone already",
-				       image->manifest.text);
-		return err_sys(err, errno, "cannot remove the record of image '%.19s' in '%s'",
-			       image->manifest.text, store->root_path);
-	}
-	if (fsync(to_dir_fd) < 0 || fsync(records_fd) < 0)
+	taken = removal_take(removal, IMAGE_REMOVAL_KIND, records_fd, digest_hex(&image->manifest),
+			     err);
+	if (taken < 0)
+		return err_wrap(err, "cannot remove the record of image '%.19s' in '%s'",
+				image->manifest.text, store->root_path);
+	if (taken == 0)
+		return err_set(err, ERR_NOT_FOUND, "image '%.19s' is gone already",
+			       image->manifest.text);
+	if (fsync(records_fd) < 0)
 		return err_sys(err, errno, "cannot sync directory '%s/%s'", store->root_path,
 			       IMAGE_RECORDS_DIR);
 	return 0;
 }
 
-static int remove_staged(struct store *store, const struct image *image,
-			 const struct staging *staging, struct strv *ret_removed, struct err *err)
+static int take_image(struct store *store, const struct image *image, struct removal *removal,
+		      struct strv *ret_removed, struct err *err)
 {
 	cleanup_fd int names_fd = store_open_dir(store, IMAGE_NAMES_DIR, true, err);
 	cleanup_needs struct needs mine = NEEDS_INIT;
@@ -229,20 +230,21 @@ static int remove_staged(struct store *store, const struct image *image,
 	if (fsync(names_fd) < 0)
 		return err_sys(err, errno, "cannot sync directory '%s/%s'", store->root_path,
 			       IMAGE_NAMES_DIR);
-	if (take_record(store, image, staging->dir_fd, err) < 0)
+	if (take_record(store, image, removal, err) < 0)
 		return -1;
 	if (ret_removed != NULL)
 		strv_add(ret_removed,
 			 digest_is_set(&image->config) ? image->config.text : image->manifest.text);
-	if (move_unneeded(store, &mine, staging->dir_fd, ret_removed, err) < 0)
+	if (take_unneeded(store, &mine, removal, ret_removed, err) < 0)
 		return -1;
-	return image_index_write(store, err);
+	image_index_write(store);
+	return 0;
 }
 
 int image_remove(struct store *store, const struct image *image, struct strv *ret_removed,
 		 struct err *err)
 {
-	struct staging staging = STAGING_INIT;
+	struct removal removal = REMOVAL_INIT;
 	cleanup_fd int lock_fd = -1;
 	int status;
 
@@ -253,29 +255,34 @@ int image_remove(struct store *store, const struct image *image, struct strv *re
 	lock_fd = image_lock(store, err);
 	if (lock_fd < 0)
 		return -1;
-	if (staging_new(store, IMAGE_REMOVAL_KIND, &staging, err) < 0)
+	if (removal_begin(store, &removal, err) < 0)
 		return err_wrap(err, "cannot remove image '%.19s'", image->config.text);
-	status = remove_staged(store, image, &staging, ret_removed, err);
+	status = take_image(store, image, &removal, ret_removed, err);
 	fd_close(&lock_fd);
+	/* the record was taken first; with it the next command finishes what failed */
+	if (status < 0 && removal.names.count > 0)
+		strv_remove(&removal.names, 0);
 	/* the trees go without the lock: others need not wait for that */
-	staging_discard(store, &staging);
+	removal_finish(store, &removal);
 	return status;
 }
 
-void image_finish_removal(struct store *store, int dir_fd)
+void image_finish_removal(struct store *store, int tmp_fd, const char *name)
 {
 	cleanup_needs struct needs mine = NEEDS_INIT;
+	struct removal removal = REMOVAL_INIT;
 	cleanup_fd int lock_fd = -1;
 	cleanup_image struct image *image = NULL;
 	struct err ignored; /* this runs beside a command that asked for something else */
 
-	image = image_removed_record(dir_fd, REMOVED_RECORD, &ignored);
+	image = image_removed_record(tmp_fd, name, &ignored);
 	if (image == NULL)
 		return;
 	lock_fd = image_lock(store, &ignored);
-	if (lock_fd < 0)
+	if (lock_fd < 0 || removal_begin(store, &removal, &ignored) < 0)
 		return;
 	needs_of(store, image, &mine);
-	move_unneeded(store, &mine, dir_fd, NULL, &ignored);
-	image_index_write(store, &ignored);
+	take_unneeded(store, &mine, &removal, NULL, &ignored);
+	image_index_write(store);
+	removal_finish(store, &removal);
 }

@@ -23,6 +23,7 @@
 #include "base/record.h"
 #include "storage/image_private.h"
 #include "storage/slot_lock.h"
+#include "storage/staging.h"
 #include "storage/unsynced.h"
 
 #define LAYERS_DIR     "layers/sha256"
@@ -259,7 +260,8 @@ int layer_publish(struct store *store, struct staging *staging, const struct lay
 	body = meta_to_json(meta);
 	if (record_write_json(staging->dir_fd, META_FILE, RECORD_KIND, RECORD_VERSION, body, 0,
 			      err) < 0)
-		return err_wrap(err, "cannot publish layer '%.19s'", meta->diff_id.text);
+		return err_wrap(err, "cannot publish layer '%.19s' in '%s'", meta->diff_id.text,
+				store->root_path);
 	status = unsynced_mark(staging->dir_fd);
 	if (status < 0)
 		return err_sys(err, -status, "cannot write layer '%.19s' to the disk",
@@ -268,31 +270,32 @@ int layer_publish(struct store *store, struct staging *staging, const struct lay
 	if (staging_publish(store, staging, layers_fd, digest_hex(&meta->diff_id), false, err) == 0)
 		return 0;
 	if (err->kind != ERR_EXISTS)
-		return err_wrap(err, "cannot publish layer '%.19s'", meta->diff_id.text);
+		return err_wrap(err, "cannot publish layer '%.19s' in '%s'", meta->diff_id.text,
+				store->root_path);
 	return publish_over(store, staging, layers_fd, meta, err);
 }
 
-int layer_move_away(struct store *store, const struct digest *diff_id, int to_dir_fd,
+int layer_take_away(struct store *store, const struct digest *diff_id, struct removal *removal,
 		    struct err *err)
 {
 	char path[LAYER_PATH_MAX];
 
 	layer_path(diff_id, "", path);
-	if (renameat(store->root_fd, path, to_dir_fd, digest_hex(diff_id)) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "cannot remove layer '%.19s' of '%s'", diff_id->text,
-			       store->root_path);
+	if (removal_take(removal, "rm", store->root_fd, path, err) < 0)
+		return err_wrap(err, "cannot remove layer '%.19s' of '%s'", diff_id->text,
+				store->root_path);
 	return 0;
 }
 
 int layer_remove(struct store *store, const struct digest *diff_id, struct err *err)
 {
-	struct staging staging = STAGING_INIT;
+	struct removal removal = REMOVAL_INIT;
 	int status;
 
-	if (staging_new(store, "rm", &staging, err) < 0)
+	if (removal_begin(store, &removal, err) < 0)
 		return err_wrap(err, "cannot remove layer '%.19s'", diff_id->text);
-	status = layer_move_away(store, diff_id, staging.dir_fd, err);
-	staging_discard(store, &staging);
+	status = layer_take_away(store, diff_id, &removal, err);
+	removal_finish(store, &removal);
 	return status;
 }
 

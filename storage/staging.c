@@ -36,6 +36,7 @@
 #define STRANGER_KEEP_S (24 * 3600)
 #define SLOT_DIGITS	16
 #define LOCK_FILE	"lock"
+#define TMP_NAME_MAX	sizeof(((struct staging *)0)->name)
 
 static uint64_t random_slot(void)
 {
@@ -101,15 +102,6 @@ static int find_abandoned(int tmp_fd, struct strv *names)
 	return size < 0 ? -errno : 0;
 }
 
-/* An image that was being removed: layers and blobs of it may still be in their places. */
-static void finish_removal(struct store *store, int tmp_fd, const char *name)
-{
-	cleanup_fd int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd >= 0)
-		image_finish_removal(store, fd);
-}
-
 static void remove_abandoned(struct store *store, int tmp_fd, const struct strv *names)
 {
 	cleanup_fd int lock_fd = slot_lock_open(tmp_fd, LOCK_FILE);
@@ -125,7 +117,7 @@ static void remove_abandoned(struct store *store, int tmp_fd, const struct strv 
 		    slot_lock_take(lock_fd, slot, false) < 0)
 			continue;
 		if (str_after(names->items[i], IMAGE_REMOVAL_KIND "-") != NULL)
-			finish_removal(store, tmp_fd, names->items[i]);
+			image_finish_removal(store, tmp_fd, names->items[i]);
 		if (store_remove_tree(store, tmp_fd, names->items[i], &ignored) < 0)
 			debug("%s, ignoring", ignored.msg);
 	}
@@ -207,13 +199,11 @@ int staging_collect(struct store *store)
 	return 0;
 }
 
-int staging_new(struct store *store, const char *kind, struct staging *ret_staging, struct err *err)
+/* Open tmp/ and its lock file. 0 or -1. */
+static int open_tmp(struct store *store, int *ret_tmp_fd, int *ret_lock_fd, struct err *err)
 {
 	cleanup_fd int tmp_fd = store_open_dir(store, "tmp", true, err);
-	struct staging staging = STAGING_INIT;
-	cleanup_fd int lock_fd = -1;
-	uint64_t slot;
-	int status;
+	int lock_fd;
 
 	if (tmp_fd < 0)
 		return -1;
@@ -221,16 +211,36 @@ int staging_new(struct store *store, const char *kind, struct staging *ret_stagi
 	if (lock_fd < 0)
 		return err_sys(err, -lock_fd, "cannot open lock file '%s/tmp/%s'", store->root_path,
 			       LOCK_FILE);
+	*ret_tmp_fd = TAKE_FD(tmp_fd);
+	*ret_lock_fd = lock_fd;
+	return 0;
+}
+
+/* A name for tmp/ whose slot is locked by us. */
+static int lock_new_name(int lock_fd, const char *kind, char name[TMP_NAME_MAX], struct err *err)
+{
+	uint64_t slot;
+	int status;
 
 	do {
 		slot = random_slot();
 		status = slot_lock_take(lock_fd, slot, false);
 	} while (status == -EAGAIN);
 	if (status < 0)
-		return err_sys(err, -status, "cannot take a lock in '%s/tmp/%s'", store->root_path,
-			       LOCK_FILE);
+		return err_sys(err, -status, "cannot take a lock in the store's directory 'tmp'");
+	snprintf(name, TMP_NAME_MAX, "%.20s-%016" PRIx64, kind, slot);
+	return 0;
+}
 
-	snprintf(staging.name, sizeof(staging.name), "%.20s-%016" PRIx64, kind, slot);
+int staging_new(struct store *store, const char *kind, struct staging *ret_staging, struct err *err)
+{
+	struct staging staging = STAGING_INIT;
+	cleanup_fd int tmp_fd = -1;
+	cleanup_fd int lock_fd = -1;
+
+	if (open_tmp(store, &tmp_fd, &lock_fd, err) < 0 ||
+	    lock_new_name(lock_fd, kind, staging.name, err) < 0)
+		return -1;
 	if (mkdirat(tmp_fd, staging.name, 0700) < 0)
 		return err_sys(err, errno, "cannot make directory '%s/tmp/%s'", store->root_path,
 			       staging.name);
@@ -290,4 +300,76 @@ void staging_discard(struct store *store, struct staging *staging)
 	if (tmp_fd >= 0 && store_remove_tree(store, tmp_fd, staging->name, &ignored) < 0)
 		debug("%s, ignoring", ignored.msg);
 	staging_close(staging);
+}
+
+int removal_begin(struct store *store, struct removal *ret_removal, struct err *err)
+{
+	struct removal removal = REMOVAL_INIT;
+
+	if (open_tmp(store, &removal.tmp_fd, &removal.lock_fd, err) < 0)
+		return -1;
+	*ret_removal = removal;
+	return 0;
+}
+
+int removal_take(struct removal *removal, const char *kind, int dir_fd, const char *name,
+		 struct err *err)
+{
+	char tmp_name[TMP_NAME_MAX];
+
+	if (lock_new_name(removal->lock_fd, kind, tmp_name, err) < 0)
+		return -1;
+	if (renameat(dir_fd, name, removal->tmp_fd, tmp_name) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return err_sys(err, errno, "cannot remove '%s'", name);
+	}
+	strv_add(&removal->names, tmp_name);
+	return 1;
+}
+
+/* In the user namespace: the names that the user alone could not delete. */
+static int delete_inside(void *arg, struct err *err)
+{
+	const struct removal *removal = arg;
+	int status = 0;
+
+	for (size_t i = 0; i < removal->names.count; i++) {
+		int one = path_remove_tree(removal->tmp_fd, removal->names.items[i]);
+
+		if (status == 0)
+			status = one;
+	}
+	return status < 0 ? err_sys(err, -status, "cannot delete what was removed") : 0;
+}
+
+/* True when the user alone could delete all; else what is left is in names. */
+static bool delete_as_user(struct removal *removal)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < removal->names.count;) {
+		if (path_remove_tree(removal->tmp_fd, removal->names.items[i]) == 0) {
+			strv_remove(&removal->names, i);
+			continue;
+		}
+		all = false;
+		i++;
+	}
+	return all;
+}
+
+void removal_finish(struct store *store, struct removal *removal)
+{
+	struct err ignored; /* nobody holds the locks any more: the next command collects it */
+	const struct idmaps *maps;
+
+	/* one namespace for all layers of an image */
+	if (!delete_as_user(removal) && !userns_is_inside() &&
+	    (store_idmaps(store, &maps, &ignored) < 0 ||
+	     userns_run(maps, delete_inside, removal, &ignored) < 0))
+		debug("%s, ignoring", ignored.msg);
+	strv_release(&removal->names);
+	fd_close(&removal->tmp_fd);
+	fd_close(&removal->lock_fd);
 }

@@ -381,23 +381,23 @@ int store_idmaps(struct store *store, const struct idmaps **ret_maps, struct err
 }
 
 /* what the child of store_remove_tree() is told */
-struct removal {
+struct tree_name {
 	int dir_fd;
 	const char *name;
 };
 
 static int remove_inside(void *arg, struct err *err)
 {
-	const struct removal *removal = arg;
-	int status = path_remove_tree(removal->dir_fd, removal->name);
+	const struct tree_name *tree = arg;
+	int status = path_remove_tree(tree->dir_fd, tree->name);
 
-	return status < 0 ? err_sys(err, -status, "cannot remove '%s'", removal->name) : 0;
+	return status < 0 ? err_sys(err, -status, "cannot remove '%s'", tree->name) : 0;
 }
 
 int store_remove_tree(struct store *store, int dir_fd, const char *name, struct err *err)
 {
 	int status = path_remove_tree(dir_fd, name);
-	struct removal removal = { dir_fd, name };
+	struct tree_name tree = { dir_fd, name };
 	const struct idmaps *maps;
 
 	if (status == 0)
@@ -406,5 +406,5 @@ int store_remove_tree(struct store *store, int dir_fd, const char *name, struct 
 		return err_sys(err, -status, "cannot remove '%s'", name);
 	if (store_idmaps(store, &maps, err) < 0)
 		return err_wrap(err, "cannot remove '%s'", name);
-	return userns_run(maps, remove_inside, &removal, err);
+	return userns_run(maps, remove_inside, &tree, err);
 }

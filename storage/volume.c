@@ -24,6 +24,7 @@
 #include "base/path.h"
 #include "base/record.h"
 #include "storage/copy_tree.h"
+#include "storage/staging.h"
 
 #define VOLUMES_DIR    "volumes"
 #define DATA_DIR       "_data"
@@ -75,8 +76,9 @@ static int check_name(const char *name, struct err *err)
 		return 0;
 	strbuf_add_escaped(&shown, name);
 	err_set(err, ERR_USAGE, "volume name '%s' is not valid", shown.data);
-	return err_hint(err, "Names begin with a letter or digit and have letters, digits, '_', '.' "
-			     "and '-'.");
+	return err_hint(err,
+			"Names begin with a letter or digit and have letters, digits, '_', '.' "
+			"and '-'.");
 }
 
 static struct volume *volume_new(const struct store *store, const char *name)
@@ -85,8 +87,7 @@ static struct volume *volume_new(const struct store *store, const char *name)
 
 	volume->name = xstrdup(name);
 	volume->driver = xstrdup("local");
-	volume->mount_point =
-		xasprintf("%s/" VOLUMES_DIR "/%s/" DATA_DIR, store->root_path, name);
+	volume->mount_point = xasprintf("%s/" VOLUMES_DIR "/%s/" DATA_DIR, store->root_path, name);
 	return volume;
 }
 
@@ -111,7 +112,8 @@ static int read_volume(struct store *store, int volumes_fd, const char *name,
 {
 	struct volume *volume;
 	cleanup_json json_t *body = NULL;
-	struct err damage; /* the volume is listed with a mark; its data can still be had or removed */
+	struct err
+		damage; /* the volume is listed with a mark; its data can still be had or removed */
 	cleanup_fd int dir_fd =
 		path_open_beneath(volumes_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 
@@ -141,8 +143,7 @@ static int read_volume(struct store *store, int volumes_fd, const char *name,
 
 /* ---- make ---- */
 
-static int fill_staging(const struct staging *staging, const struct volume *volume,
-			struct err *err)
+static int fill_staging(const struct staging *staging, const struct volume *volume, struct err *err)
 {
 	cleanup_json json_t *body = volume_to_json(volume);
 	cleanup_fd int meta_fd = -1;
@@ -188,13 +189,13 @@ int volume_create(struct store *store, const char *name, const struct strv *labe
 
 	volumes_fd = store_open_dir(store, VOLUMES_DIR, true, err);
 	if (volumes_fd < 0 || staging_new(store, "volume", &staging, err) < 0)
-		return err_wrap(err, "cannot create volume '%s'", name);
+		return err_wrap(err, "cannot create volume '%s' in '%s'", name, store->root_path);
 	if (fill_staging(&staging, volume, err) < 0 ||
 	    staging_publish(store, &staging, volumes_fd, name, false, err) < 0) {
 		staging_discard(store, &staging);
 		if (err->kind == ERR_EXISTS)
 			return err_set(err, ERR_EXISTS, "volume '%s' exists already", name);
-		return err_wrap(err, "cannot create volume '%s'", name);
+		return err_wrap(err, "cannot create volume '%s' in '%s'", name, store->root_path);
 	}
 	if (!anonymous && fsync(volumes_fd) < 0)
 		return err_sys(err, errno, "cannot create volume '%s': cannot sync '%s/%s'", name,
@@ -216,8 +217,8 @@ static int open_volumes(struct store *store, struct err *err)
 	if (fd == -ENOENT)
 		return -2;
 	return fd < 0 ? err_sys(err, -fd, "cannot open directory '%s/%s'", store->root_path,
-				VOLUMES_DIR) :
-			fd;
+				VOLUMES_DIR)
+		      : fd;
 }
 
 static int list_names(struct store *store, int volumes_fd, struct strv *names, struct err *err)
@@ -252,8 +253,8 @@ static int find_prefix(struct store *store, int volumes_fd, const char *prefix,
 		if (str_after(names.items[i], prefix) == NULL)
 			continue;
 		if (found != NULL) {
-			err_set(err, ERR_AMBIGUOUS, "volume name '%s' is the beginning of several names",
-				prefix);
+			err_set(err, ERR_AMBIGUOUS,
+				"volume name '%s' is the beginning of several names", prefix);
 			return err_hint(err, "Give the whole name.");
 		}
 		found = names.items[i];
@@ -351,31 +352,34 @@ int volume_set_copied(struct store *store, const char *name, struct err *err)
 	if (dir_fd < 0)
 		return -1;
 	fd = openat(dir_fd, COPIED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? err_sys(err, errno, "cannot remember that volume '%s' has its content", name) :
-			0;
+	return fd < 0 ? err_sys(err, errno, "cannot remember that volume '%s' has its content",
+				name)
+		      : 0;
 }
 
 int volume_remove(struct store *store, const char *name, struct err *err)
 {
-	struct staging staging = STAGING_INIT;
+	struct removal removal = REMOVAL_INIT;
 	cleanup_fd int volumes_fd = -1;
-	int status;
+	int taken;
 
 	if (check_name(name, err) < 0)
 		return -1;
 	volumes_fd = open_volumes(store, err);
 	if (volumes_fd == -2)
 		return err_set(err, ERR_NOT_FOUND, "volume '%s' does not exist", name);
-	if (volumes_fd < 0 || staging_new(store, "rm", &staging, err) < 0)
+	if (volumes_fd < 0 || removal_begin(store, &removal, err) < 0)
 		return err_wrap(err, "cannot remove volume '%s'", name);
 
-	status = renameat(volumes_fd, name, staging.dir_fd, "volume") < 0 ? -errno : 0;
-	if (status == 0 && fsync(volumes_fd) < 0)
-		status = -errno;
-	staging_discard(store, &staging);
-	if (status == -ENOENT)
+	taken = removal_take(&removal, "rm", volumes_fd, name, err);
+	if (taken > 0 && fsync(volumes_fd) < 0)
+		taken = err_sys(err, errno, "cannot sync '%s/%s'", store->root_path, VOLUMES_DIR);
+	removal_finish(store, &removal);
+	if (taken == 0)
 		return err_set(err, ERR_NOT_FOUND, "volume '%s' does not exist", name);
-	return status < 0 ? err_sys(err, -status, "cannot remove volume '%s'", name) : 0;
+	return taken < 0
+		       ? err_wrap(err, "cannot remove volume '%s' in '%s'", name, store->root_path)
+		       : 0;
 }
 
 /* 1 empty, 0 not, -1 */
