@@ -207,7 +207,7 @@ static const struct unpack_case cases[] = {
 	{"sparse, GNU 1.0", FINE, NULL, {{"a", '0', "1\n900000\n4\n" NUL_501 "data", .data_size = 516,
 		.pax = "GNU.sparse.major=1\nGNU.sparse.minor=0\nGNU.sparse.realsize=1000000\nGNU.sparse.name=s\n"}},
 		"s s=1000000\n- a"},
-	{"sparse, GNU 1.0, map without end", ERR_CORRUPT, NULL, {{"a", '0', "99999999\n1\n", .data_size = 512,
+	{"sparse, GNU 1.0, map without end", ERR_CORRUPT, NULL, {{"a", '0', "99999999\n1\n" NUL_501, .data_size = 512,
 		.pax = "GNU.sparse.major=1\nGNU.sparse.minor=0\nGNU.sparse.realsize=1000000\nGNU.sparse.name=s\n"}}},
 	{"sparse with blocks out of order", ERR_CORRUPT, NULL, {{"a", '0', "0123456789", .pax = "GNU.sparse.size=1000000\n"
 		"GNU.sparse.numblocks=2\nGNU.sparse.map=900000,4,0,6\nGNU.sparse.name=s\n"}}},
