@@ -75,6 +75,8 @@ int create_mounts(struct create *create, struct err *err);
 /** Limits, restart, log, health. create_limits.c, create_life.c */
 int create_limits(struct create *create, struct err *err);
 int create_life(struct create *create, struct err *err);
+/** The health check, of the options and the image. create_health.c */
+int create_health(struct create *create, struct err *err);
 
 /* Helpers that steps share. */
 
