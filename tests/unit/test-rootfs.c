@@ -281,6 +281,105 @@ static void test_vfs_keep_id(void **state)
 	run_with(STORAGE_DRIVER_VFS, MAPS_KEEP_ID, ROOTFS_API_FDS, false);
 }
 
+/* ---- one id only ---- */
+
+/* What a user without subordinate ids has. */
+static void pretend_single(struct store *store)
+{
+	struct idmaps *maps = xcalloc(1, sizeof(*maps));
+
+	idmap_add(&maps->uid, 0, getuid(), 1);
+	idmap_add(&maps->gid, 0, getgid(), 1);
+	maps->single = true;
+	store->maps = maps;
+}
+
+static void make_single_layer(struct store *store, unsigned number)
+{
+	struct digest diff_id = unit_digest(number);
+	struct layer_meta meta = { .diff_id = diff_id, .form = LAYER_SINGLE };
+	struct staging staging = STAGING_INIT;
+	struct err err;
+	int fd;
+
+	ok(layer_stage(store, &diff_id, &staging, &err));
+	/* fuse-overlayfs wants the attribute on all when the top has it, and does not look for it when it has not */
+	unit_write(staging.dir_fd, "diff/secret", "");
+	fd = openat(staging.dir_fd, "diff/secret", O_RDONLY);
+	assert_int_equal(fsetxattr(fd, "user.containers.override_stat", "0:0:0100751", 11, 0), 0);
+	close(fd);
+	fd = openat(staging.dir_fd, "diff", O_RDONLY);
+	assert_int_equal(fsetxattr(fd, "user.containers.override_stat", "0:0:040755", 10, 0), 0);
+	close(fd);
+	ok(layer_publish(store, &staging, &meta, &err));
+}
+
+static int visit_single(void *arg, struct err *err)
+{
+	const struct visit *visit = arg;
+	cleanup_fd int fd = rootfs_mount(visit->rootfs, err);
+	cleanup_fd int file_fd = -1;
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (expect(err, fstatat(fd, "secret", &st, 0) == 0 && (st.st_mode & 07777) == 0751,
+		   "mode from the attribute") < 0)
+		return -1;
+	file_fd = openat(fd, "made", O_WRONLY | O_CREAT | O_EXCL, 0604);
+	return expect(err,
+		      file_fd >= 0 && fchmod(file_fd, 04711) == 0 && fstat(file_fd, &st) == 0 &&
+			      (st.st_mode & 07777) == 04711,
+		      "change a file");
+}
+
+static void test_single_id(void **state)
+{
+	struct unit_store unit = unit_store_make();
+	struct digest layer = unit_digest(1);
+	struct rootfs_request request = { .diff_ids = &layer,
+					  .diff_id_count = 1,
+					  .directory_fd = -1 };
+	struct rootfs rootfs = ROOTFS_INIT;
+	struct visit visits = { .rootfs = &rootfs };
+	struct err err;
+
+	if (!have(&unit, true)) {
+		unit_store_remove(&unit);
+		skip();
+	}
+	/* a layer that has subordinate owners is of no use without them, and it is said */
+	make_layer(unit.store, 2, lower_files, 7);
+	idmaps_release(unit.store->maps);
+	free(unit.store->maps);
+	pretend_single(unit.store);
+	layer = unit_digest(2);
+	request.container_dir_fd = ok(store_open_dir(unit.store, "containers/x", true, &err));
+	assert_int_equal(rootfs_prepare(unit.store, &request, &rootfs, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.hint, "/etc/subuid"));
+
+	layer = unit_digest(1);
+	make_single_layer(unit.store, 1);
+	ok(rootfs_prepare(unit.store, &request, &rootfs, &err));
+	assert_int_equal(rootfs.driver, STORAGE_DRIVER_FUSE_OVERLAYFS);
+	assert_true(rootfs.single);
+	ok(userns_run(unit.store->maps, visit_single, &visits, &err));
+	rootfs_release(&rootfs);
+
+	/* ranges came later: the layer is still good */
+	idmaps_release(unit.store->maps);
+	free(unit.store->maps);
+	unit.store->maps = NULL;
+	unit.store->driver = STORAGE_DRIVER_OVERLAY;
+	ok(rootfs_prepare(unit.store, &request, &rootfs, &err));
+	assert_int_equal(rootfs.driver, STORAGE_DRIVER_FUSE_OVERLAYFS);
+	rootfs_release(&rootfs);
+	close(request.container_dir_fd);
+	store_remove_tree(unit.store, unit.dir.fd, "data", &err);
+	unit_store_remove(&unit);
+}
+
 /* ---- */
 
 static int count_layers(void *arg, struct err *err)
@@ -418,6 +517,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_fuse_small_map),
 	cmocka_unit_test(test_vfs),
 	cmocka_unit_test(test_vfs_keep_id),
+	cmocka_unit_test(test_single_id),
 	cmocka_unit_test(test_many_layers),
 	cmocka_unit_test(test_a_missing_layer_is_named),
 	cmocka_unit_test(test_a_directory_as_root),
