@@ -12,6 +12,8 @@ const struct noun nouns[] = {
 	{ "container", "Manage containers" },
 	{ "image", "Manage images" },
 	{ "volume", "Manage volumes" },
+	{ "secret", "Manage secrets" },
+	{ "healthcheck", "Run health checks" },
 	{ "system", "Look at this installation" },
 	{ NULL, NULL },
 };
@@ -34,6 +36,9 @@ const struct noun nouns[] = {
 	X(cmd_logs)                                                                                \
 	X(cmd_inspect)                                                                             \
 	X(cmd_port)                                                                                \
+	X(cmd_top)                                                                                 \
+	X(cmd_stats)                                                                               \
+	X(cmd_events)                                                                              \
 	X(cmd_images)                                                                              \
 	X(cmd_history)                                                                             \
 	X(cmd_pull)                                                                                \
@@ -58,6 +63,12 @@ const struct noun nouns[] = {
 	X(cmd_volume_exists)                                                                       \
 	X(cmd_volume_rm)                                                                           \
 	X(cmd_volume_prune)                                                                        \
+	X(cmd_secret_create)                                                                       \
+	X(cmd_secret_ls)                                                                           \
+	X(cmd_secret_inspect)                                                                      \
+	X(cmd_secret_exists)                                                                       \
+	X(cmd_secret_rm)                                                                           \
+	X(cmd_healthcheck_run)                                                                     \
 	X(cmd_complete)
 
 #define DECLARE(name) extern const struct cmd name;
