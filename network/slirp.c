@@ -37,6 +37,7 @@
 #define SLIRP_SOCKET	  "slirp4netns.sock"
 #define READY_TIMEOUT_MS  20000
 #define API_TIMEOUT_MS	  10000
+#define NAMESPACE_LOOK_MS 1
 #define API_ANSWER_LIMIT  4096
 #define SAID_BYTES	  4096
 #define SAID_LINES_MAX	  3
@@ -110,6 +111,38 @@ static int check_ports(const struct port_mappings *ports, struct err *err)
 	return port_check_privilege(ports, err);
 }
 
+/*
+ * The init may still be on its way into its network namespace: wait until it has one that is not ours. The helper would try to join
+ * the host's, and fail.
+ */
+static int wait_namespace(pid_t pid, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = NAMESPACE_LOOK_MS * 1000000L };
+	struct stat own, other;
+	char path[sizeof("/proc//ns/net") + 11];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	if (stat("/proc/self/ns/net", &own) < 0)
+		return err_sys(err, errno, "cannot inspect the network namespace of the host");
+
+	for (int waited_ms = 0; waited_ms < READY_TIMEOUT_MS; waited_ms += NAMESPACE_LOOK_MS) {
+		if (stat(path, &other) < 0) {
+			if (errno == ENOENT || errno == ESRCH)
+				return err_set(err, ERR_STATE,
+					       "cannot start the network: the container has ended");
+			return err_sys(err, errno,
+				       "cannot inspect the network namespace of the container");
+		}
+		if (other.st_ino != own.st_ino || other.st_dev != own.st_dev)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return err_set(
+		err, ERR_TIMEOUT,
+		"cannot start the network: the container has no network namespace after %d s",
+		READY_TIMEOUT_MS / 1000);
+}
+
 static int slirp_start(const struct network_request *request, struct network_handle *handle,
 		       struct err *err)
 {
@@ -117,7 +150,7 @@ static int slirp_start(const struct network_request *request, struct network_han
 	cleanup_fd int ready_fd = -1;
 	int pipe_fds[2];
 
-	if (check_ports(request->ports, err) < 0)
+	if (check_ports(request->ports, err) < 0 || wait_namespace(request->pid, err) < 0)
 		return -1;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "cannot make a pipe for '%s'", SLIRP_PROGRAM);

@@ -76,8 +76,12 @@ static int become_root(const struct init *init, struct err *err)
 
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(err, errno, "cannot become root of the container's user namespace");
-	/* the kernel forgets it when ids change */
+	/*
+	 * The kernel forgets both when ids change. The helper of the network opens /proc/PID/ns until it is ready, which it may
+	 * only for a process that is dumpable; others who see us are in a user namespace that has no power over ours.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return 0;
 }
 
@@ -104,9 +108,13 @@ static int ready(void *arg, struct err *err)
 {
 	struct init *init = arg;
 
-	if (sync_child_say(init->sync->child_fd, SYNC_READY, err) < 0)
+	if (sync_child_say(init->sync->child_fd, SYNC_READY, err) < 0 ||
+	    sync_child_wait(init->sync->child_fd, SYNC_GO, err) < 0)
 		return -1;
-	return sync_child_wait(init->sync->child_fd, SYNC_GO, err);
+	/* the network is there: nobody needs to look at us any more */
+	if (!init->own_pids)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return 0;
 }
 
 static int run(struct init *init, int *started_fd, struct err *err)
@@ -131,8 +139,8 @@ static int run(struct init *init, int *started_fd, struct err *err)
 	if (program_needs_proc(&plan->program) &&
 	    program_write_proc(&plan->program, init->proc_fd, err) < 0)
 		return -1;
-	/* others in the pid namespace could look at us (R5); the maps can be written only to one that is dumpable */
-	if (!init->own_pids)
+	/* root of a user namespace that we joined could look at us (R5) if it sees us */
+	if (!init->own_pids && !plan->namespaces[NAMESPACE_USER].fresh)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (ops_apply(init, err) < 0)
 		return -1;
