@@ -381,5 +381,8 @@ char *network_host_gateway(const struct network_mode *mode)
 
 	char *text = best != NULL ? address_text(best) : NULL;
 	freeifaddrs(list);
+	/* a host with loopback only: the name exists at least, and is answered by a refusal instead of a time-out */
+	if (text == NULL)
+		text = xstrdup_null(network_gateway(mode));
 	return text;
 }

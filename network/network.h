@@ -131,7 +131,7 @@ const char *network_gateway(const struct network_mode *mode);
 const char *network_dns(const struct network_mode *mode);
 /**
  * Address at which a container of this mode reaches the host, for host.containers.internal and host-gateway: the gateway where
- * host loopback is allowed, else the first global address of the host. Yours, or NULL: there is none.
+ * host loopback is allowed or the host has no other, else the first global address of the host. Yours, or NULL: there is none.
  */
 char *network_host_gateway(const struct network_mode *mode);
 

@@ -41,11 +41,12 @@ static int write_hosts(struct start *start, const json_t *network, const char *h
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strv struct strv extra = STRV_INIT;
+	cleanup_free char *host_gateway = network_host_gateway(&start->mode);
 	const struct hosts_request request = {
 		.hostname = hostname,
 		.address = network_address(&start->mode),
 		.extra = &extra,
-		.host_gateway = network_gateway(&start->mode),
+		.host_gateway = host_gateway,
 		.base_path = json_get_string(network, NULL, KEY_HOSTS_FILE, NULL),
 	};
 
