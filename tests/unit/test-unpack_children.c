@@ -9,6 +9,7 @@
 #include <bzlib.h>
 #include <lzma.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <stdbool.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include "base/fd.h"
 #include "rootless/rootless.h"
 #include "storage/sha256.h"
+#include "storage/tar_write.h"
 #include "storage/unpack.h"
 #include "tar_maker.h"
 
@@ -567,6 +569,72 @@ static void test_implied(void **state)
 	trial_release(&below);
 }
 
+struct rewrite {
+	int dir_fd;
+	int tar_fd;
+};
+
+static int write_layer(void *arg, struct err *err)
+{
+	const struct tar_tree_options options = { .layer = true };
+	struct rewrite *rewrite = arg;
+	struct tar_writer *writer = tar_writer_new(tar_sink_fd, &rewrite->tar_fd);
+	int r = tar_writer_add_tree(writer, rewrite->dir_fd, &options, NULL, err);
+
+	if (r == 0)
+		r = tar_writer_finish(writer, err);
+	tar_writer_free(writer);
+	return r;
+}
+
+/* Unpack and write it again in the user namespace, with owners, capabilities and closed directories. */
+static void rewrite_layer(const struct strbuf *tar, struct strbuf *again, struct digest *ret_digest)
+{
+	struct trial trial;
+
+	trial_init(&trial, LAYER_MAPPED);
+	if (trial_run(&trial, UNPACK_NONE, tar) < 0)
+		fail_msg("%s", trial.err.msg);
+	*ret_digest = trial.result.diff_id;
+	cleanup_fd int tar_fd = memfd_create("tar", MFD_CLOEXEC);
+	struct rewrite rewrite = { trial.dir.fd, tar_fd };
+	if (userns_run(&trial.maps, write_layer, &rewrite, &trial.err) < 0)
+		fail_msg("%s", trial.err.msg);
+	assert_int_equal(lseek(tar_fd, 0, SEEK_SET), 0);
+	assert_int_equal(fd_read_all(tar_fd, again, 1 << 20), 0);
+	trial_release(&trial);
+}
+
+static void test_digest_stays(void **state)
+{
+	static const char value[20] = "\x01\0\0\2\0\4";
+	cleanup_strbuf struct strbuf tar = STRBUF_INIT;
+	cleanup_strbuf struct strbuf first = STRBUF_INIT;
+	cleanup_strbuf struct strbuf second = STRBUF_INIT;
+	struct digest made, of_first, of_second;
+
+	tar_add(&tar, &(struct tar_row){ "z", '0', "x", .mode = 04711, .uid = 1234, .gid = 42 });
+	tar_add(&tar, &(struct tar_row){ "closed", '5', .uid = 33, .mode = NO_MODE });
+	tar_add(&tar, &(struct tar_row){ "closed/in", '0', "x", .uid = 33, .mode = NO_MODE });
+	tar_add(&tar, &(struct tar_row){ "closed/l", '2', "in", .uid = 33 });
+	tar_add(&tar, &(struct tar_row){
+			      "cap", '0', "x",
+			      .pax = "SCHILY.xattr.security.capability=CAPABILITY-OF-20-BYT\n" });
+	tar_add(&tar, &(struct tar_row){ "d/.wh.gone", '0' });
+	tar_add(&tar, &(struct tar_row){ "d/.wh..wh..opq", '0' });
+	tar_end(&tar);
+	memcpy(memmem(tar.data, tar.length, "CAPABILITY-OF-20-BYT", 20), value, sizeof(value));
+
+	rewrite_layer(&tar, &first, &made);
+	rewrite_layer(&first, &second, &of_first);
+	assert_int_equal(first.length, second.length);
+	assert_memory_equal(first.data, second.data, first.length);
+	assert_non_null(memmem(first.data, first.length, value, sizeof(value)));
+	strbuf_clear(&tar);
+	rewrite_layer(&second, &tar, &of_second);
+	assert_string_equal(of_first.text, of_second.text);
+}
+
 /* --- ends --- */
 
 /* Kill one of the children in the middle of a layer. */
@@ -652,6 +720,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_owner_outside_of_the_map),
 		cmocka_unit_test(test_implied),
+		cmocka_unit_test(test_digest_stays),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_side_by_side),
