@@ -84,6 +84,10 @@ else
 	done
 	tell "beliefs about the kernel"
 	for program in "$BUILD"/tests/kernel/*; do [ -x "$program" ] && one "belief ${program##*/}" "${as_user[@]}" "$program"; done
+	if [ "$(id -u)" = 0 ]; then
+		tell "a Debian for the tests"
+		tests/make-debian.sh "$BUILD/debian.tar" || echo "# no Debian: the cases that run it are skipped"
+	fi
 	tell "behaviour"
 	for file in tests/e2e/*.bats; do
 		[ -z "$all" ] && sed -n 2p "$file" | grep -q '^# slow' && continue

@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# tests/make-debian.sh FILE - make the root of a Debian with nginx-light and python3 as a tar file, from the mirror that apt uses here
+#
+# As root, since mmdebstrap then needs nothing else. An existing FILE is kept.
+set -eu -o pipefail
+
+file=$1
+[ ! -s "$file" ] || exit 0
+read -r uri codename < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | grep -v security | head -1)
+[ -n "$uri" ] || { echo "make-debian: apt knows no mirror" >&2; exit 1; }
+options=()
+for conf in /etc/apt/apt.conf.d/*; do
+	[ -f "$conf" ] && grep -q '^Acquire' "$conf" && ! grep -q 'DPkg::' "$conf" && options+=("--aptopt=$conf")
+done
+mkdir -p "$(dirname "$file")"
+mmdebstrap --quiet --variant=minbase --include=nginx-light,python3-minimal "${options[@]}" "$codename" "$file.new" "$uri" </dev/null
+mv "$file.new" "$file"
+chmod 644 "$file"
