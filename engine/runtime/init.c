@@ -65,7 +65,7 @@ static int become_root(const struct init *init, struct err *err)
 	uint32_t host_id;
 	const struct runtime_plan *plan = init->plan;
 
-	if (init->owner_is_root && plan->namespaces[NAMESPACE_USER].fresh)
+	if (plan->owner_is_root && plan->namespaces[NAMESPACE_USER].fresh)
 		return 0;
 	if (plan->namespaces[NAMESPACE_USER].join_fd < 0 && !plan->namespaces[NAMESPACE_USER].fresh)
 		return 0;
@@ -164,7 +164,6 @@ void init_main(struct runtime_plan *plan, const struct runtime_io *io, struct ru
 		.plan = plan,
 		.io = io,
 		.sync = sync,
-		.owner_is_root = plan_owner_is_root(plan),
 		.own_pids = plan->namespaces[NAMESPACE_PID].fresh,
 		.proc_fd = -1,
 		.root_fd = -1,

@@ -14,14 +14,13 @@ struct init {
 	struct runtime_plan *plan;
 	const struct runtime_io *io;
 	struct runtime_sync *sync;
-	bool owner_is_root; /* what is made before the maps are there belongs to the container's root */
-	bool own_pids;	    /* nobody else is in the pid namespace */
-	int proc_fd;	    /* procfs.h */
-	int root_fd;	    /* mount of the root file system */
-	int dev_fd;	    /* our own fresh tmpfs on /dev */
-	int pts_fd;	    /* mount of devpts on /dev/pts */
-	int null_fd;	    /* host's /dev/null */
-	int mask_fd;	    /* empty read-only tmpfs; attached once it was used */
+	bool own_pids; /* nobody else is in the pid namespace */
+	int proc_fd;   /* procfs.h */
+	int root_fd;   /* mount of the root file system */
+	int dev_fd;    /* our own fresh tmpfs on /dev */
+	int pts_fd;    /* mount of devpts on /dev/pts */
+	int null_fd;   /* host's /dev/null */
+	int mask_fd;   /* empty read-only tmpfs; attached once it was used */
 	bool mask_is_attached;
 	int terminal_fd;   /* peer of the pty */
 	int device_fds[6]; /* clones of the default devices */

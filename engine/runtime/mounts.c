@@ -220,9 +220,9 @@ static int filesystem_make(struct init *init, struct op *op, struct err *err)
 
 int filesystem_prepare(struct init *init, struct op *op, struct err *err)
 {
-	bool early =
-		type_is_early(op->value) || (str_equal(op->value, "tmpfs") && init->owner_is_root &&
-					     !data_names_owner(&op->data));
+	bool early = type_is_early(op->value) ||
+		     (str_equal(op->value, "tmpfs") && init->plan->owner_is_root &&
+		      !data_names_owner(&op->data));
 
 	return early ? filesystem_make(init, op, err) : 0;
 }

@@ -59,7 +59,8 @@ struct op *plan_add_op(struct runtime_plan *plan, enum op_kind kind, const char 
 	return op;
 }
 
-bool plan_owner_is_root(const struct runtime_plan *plan)
+/* Asked outside: in a user namespace that has no maps yet the kernel knows no id of ours. */
+static bool owner_is_root(const struct runtime_plan *plan)
 {
 	uint32_t uid, gid;
 
@@ -395,6 +396,7 @@ static int read_config(struct runtime_plan *plan, const json_t *config, int bund
 	    plan_process(&plan->program, json_object_get(config, "process"), err) < 0 ||
 	    read_personality(&plan->program, config, err) < 0)
 		return -1;
+	plan->owner_is_root = owner_is_root(plan);
 	add_extra(&plan->program, extra);
 	if (json_is_object(seccomp)) {
 		if (seccomp_profile_check(seccomp, err) < 0)

@@ -164,7 +164,8 @@ enum hook_kind {
 
 struct runtime_plan {
 	struct namespace_plan namespaces[NAMESPACE_COUNT];
-	struct idmaps maps;    /* of a fresh user namespace, own copy */
+	struct idmaps maps; /* of a fresh user namespace, own copy */
+	bool owner_is_root; /* what I makes before the maps are there belongs to the container's root */
 	struct rootfs *rootfs; /* borrowed; NULL: root_fd */
 	int root_fd;	       /* root.path of a bundle; -1 */
 	bool root_read_only;
@@ -179,8 +180,6 @@ struct runtime_plan {
 
 /** Append an operation; borrowed until the next one. */
 struct op *plan_add_op(struct runtime_plan *plan, enum op_kind kind, const char *target);
-/** True when the inside owner of what I makes before the maps are there will be root. */
-bool plan_owner_is_root(const struct runtime_plan *plan);
 
 /* plan_mounts.c */
 int plan_mounts(struct runtime_plan *plan, const json_t *config, struct err *err);

@@ -7,10 +7,10 @@
  *	who	passwd and group are read while we may read everything
  *	session, terminal, working directory, keyring, kernel settings		need privileges of root in the container
  *	streams and descriptors		then limits, which could forbid to open or move one
+ *	ready	the conversation with the command line: before the ids, see prepare()
  *	ids	the bounding set before them (needs CAP_SETPCAP), the other sets after them
  *	command	is looked for as the user
  *	death signal	the kernel forgets it when ids change
- *	ready	the conversation with the command line
  *	filter	last: without no_new_privs it needs CAP_SYS_ADMIN, which is held until execve gives the program its sets. execve
  *		makes those from the bounding, inheritable and ambient sets alone, so nothing of it is left (capabilities(7))
  */
@@ -424,8 +424,12 @@ static int prepare(struct program_run *run, int root_fd, struct identity *identi
 		debug("cannot give the terminal to user %u, ignoring: %s", identity->uid,
 		      strerror(errno));
 
-	if (arrange_fds(run, identity, err) < 0 || set_limits(program, err) < 0 ||
-	    set_identity(program, identity, err) < 0)
+	if (arrange_fds(run, identity, err) < 0 || set_limits(program, err) < 0)
+		return -1;
+	/* a change of ids makes us not dumpable, and the helper of the network has to look at /proc/PID/ns until it is ready */
+	if (run->ready != NULL && run->ready(run->arg, err) < 0)
+		return -1;
+	if (set_identity(program, identity, err) < 0)
 		return -1;
 	if (!directory_later)
 		return 0;
@@ -461,9 +465,6 @@ int program_run(struct program_run *run, struct err *err)
 	if (run->dies_with_parent)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	reset_signals();
-	if (run->ready != NULL && run->ready(run->arg, err) < 0)
-		return -1;
-
 	if (program->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, errno, "cannot forbid new privileges");
 	if (run->filter != NULL && run->filter->code != NULL) {
