@@ -82,6 +82,8 @@ struct cmd {
 
 /** Print a failure on stderr, "Error: ..." and the hint, and return its exit status. */
 int cli_error(const struct cli *cli, const struct err *err);
+/** Print "Warning: text": the engine's callback for what is no failure. arg is not used. */
+void cli_warning(void *arg, const char *text);
 /** The greater of two exit statuses of one command. */
 static inline int cli_worse(int status, int other)
 {

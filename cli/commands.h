@@ -36,7 +36,7 @@ extern const struct global_opts global_defaults;
 /** What they mean for the engine; sets the level of debug(). The texts stay global's. */
 int global_apply(const struct global_opts *global, struct engine_options *options, struct err *err);
 
-/** The command that words begin with: 1 or 2 words of them; 0 when there is none (ret_noun may still be set). Borrowed. */
+/** The command that words begin with: how many words name it; 0 when there is none (ret_noun may still be set). Borrowed. */
 size_t commands_find(char *const *words, const struct cmd **ret_cmd, const char **ret_path,
 		     const struct noun **ret_noun);
 /** ERR_USAGE "unrecognized command", with the nearest one as hint. noun may be NULL. */

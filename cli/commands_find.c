@@ -18,16 +18,22 @@ static const struct noun *noun_find(const char *word)
 	return NULL;
 }
 
-/* How many words of a path the given words begin with: all of them, or 0. */
+/* How many words the path has when words begin with all of them, else 0. */
 static size_t path_match(const char *path, char *const *words)
 {
-	const char *rest = str_after(path, words[0]);
+	size_t used = 0;
 
-	if (rest == NULL)
-		return 0;
-	if (*rest == '\0')
-		return 1;
-	return *rest == ' ' && words[1] != NULL && str_equal(rest + 1, words[1]) ? 2 : 0;
+	while (words[used] != NULL) {
+		const char *rest = str_after(path, words[used]);
+
+		if (rest == NULL || (*rest != ' ' && *rest != '\0'))
+			return 0;
+		used++;
+		if (*rest == '\0')
+			return used;
+		path = rest + 1;
+	}
+	return 0;
 }
 
 size_t commands_find(char *const *words, const struct cmd **ret_cmd, const char **ret_path,

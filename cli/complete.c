@@ -19,14 +19,18 @@
 
 struct completion {
 	struct cli *cli;
-	const char *start; /* what candidates begin with */
+	const char *start;  /* what candidates begin with */
+	const char *before; /* what stands before them in the same word: "--pull=" */
+	int before_length;
 };
 
 static void offer(const struct completion *completion, const char *word, const char *about)
 {
 	if (str_after(word, completion->start) == NULL)
 		return;
-	(void)printf(about != NULL ? "%s\t%s\n" : "%s\n", word, about);
+	(void)printf("%.*s%s%s%s\n", completion->before_length,
+		     completion->before != NULL ? completion->before : "", word,
+		     about != NULL ? "\t" : "", about != NULL ? about : "");
 }
 
 /* ---- objects -------------------------------------------------------------------------------------------------------- */
@@ -221,6 +225,8 @@ static void offer_in_command(struct completion *completion, const struct cmd *cm
 		cleanup_free char *name = xstrndup(*last, (size_t)(equal - *last));
 		const struct opt *opt = option_before(cmd->opts, name);
 
+		completion->before = *last;
+		completion->before_length = (int)(equal + 1 - *last);
 		completion->start = equal + 1;
 		if (opt != NULL)
 			offer_value(completion, opt);

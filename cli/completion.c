@@ -16,12 +16,17 @@
 static const char bash_text[] =
 	"# bash completion for dhow: asks `dhow __complete`\n"
 	"_dhow() {\n"
-	"\tlocal IFS=$'\\n' line words=(\"${COMP_WORDS[@]:1:COMP_CWORD}\") files=\n"
-	"\tCOMPREPLY=()\n"
-	"\twhile read -r line; do\n"
-	"\t\tif [ \"$line\" = :files ]; then files=1; else COMPREPLY+=(\"${line%%$'\\t'*}\"); fi\n"
-	"\tdone < <(\"${COMP_WORDS[0]}\" __complete -- \"${words[@]}\" 2>/dev/null)\n"
-	"\t[ -z \"$files\" ] || { compopt -o filenames; COMPREPLY+=($(compgen -f -- \"$2\")); }\n"
+	"\tlocal IFS=$' \\t\\n' line files= words cur\n"
+	"\t# words as the user sees them: bash would split them at : and =, too\n"
+	"\tread -ra words <<<\"${COMP_LINE:0:COMP_POINT}x\"\n"
+	"\tcur=${words[-1]%x} words[-1]=$cur COMPREPLY=()\n"
+	"\twhile IFS= read -r line; do\n"
+	"\t\tline=${line%%$'\\t'*}\n"
+	"\t\tif [ \"$line\" = :files ]; then files=1; else "
+	"COMPREPLY+=(\"${line#\"${cur%\"$2\"}\"}\"); fi\n"
+	"\tdone < <(\"${words[0]}\" __complete -- \"${words[@]:1}\" 2>/dev/null)\n"
+	"\t[ -z \"$files\" ] || { compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "
+	"\"$2\"); }\n"
 	"}\n"
 	"complete -F _dhow dhow\n";
 

@@ -18,36 +18,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void print_warning(void *arg, const char *text)
-{
-	cleanup_strbuf struct strbuf line = STRBUF_INIT;
-
-	(void)arg;
-	strbuf_adds(&line, "Warning: ");
-	strbuf_add_escaped(&line, text);
-	strbuf_addc(&line, '\n');
-	(void)fd_write_full(STDERR_FILENO, line.data, line.length);
-}
-
-int cli_error(const struct cli *cli, const struct err *err)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-
-	strbuf_adds(&text, "Error: ");
-	strbuf_add_escaped(&text, err->msg);
-	strbuf_addc(&text, '\n');
-	if (err->hint[0] != '\0') {
-		strbuf_add_escaped(&text, err->hint);
-		strbuf_addc(&text, '\n');
-	}
-	if (err->kind == ERR_USAGE && cli->cmd != NULL)
-		strbuf_addf(&text, "See '%s %s --help'\n", cli->program, cli->path);
-	/* what stdout was told so far comes first where both go to one terminal; if it fails the end of main() will tell */
-	(void)fflush(stdout);
-	(void)fd_write_full(STDERR_FILENO, text.data, text.length);
-	return err_exit_status(err->kind);
-}
-
 static int print_text(const struct strbuf *text)
 {
 	(void)fwrite(text->data, 1, text->length, stdout);
@@ -78,7 +48,7 @@ static int prepare(struct cli *cli, char **argv, struct err *err)
 	if (engine_open(&cli->options, cli->cmd->needs & NEEDS_WRITING, &cli->engine, err) < 0)
 		return -1;
 
-	cli->engine->warn = print_warning;
+	cli->engine->warn = cli_warning;
 	return 0;
 }
 

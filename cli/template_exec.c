@@ -18,6 +18,9 @@ static const char *const map_keys[] = {
 	"GraphOptions", "graphOptions", "GraphStatus", "graphStatus", "registries", "Namespaces",
 };
 
+/* R13: "range 3" is what somebody may want, an output without end is not */
+#define RANGE_MAX 1000
+
 struct variable {
 	const char *name;
 	struct value value;
@@ -30,6 +33,7 @@ struct run {
 	struct variable *variables;
 	size_t variable_count;
 	struct template_place place; /* of what is evaluated */
+	size_t counted;		     /* rounds of ranges over numbers so far */
 	struct err *err;
 };
 
@@ -434,8 +438,15 @@ static enum flow exec_range(struct run *run, const struct node *node)
 		size_t count = json_array_size(value.json);
 
 		/* "range 3" counts */
-		if (json_is_integer(value.json))
-			count = (size_t)json_integer_value(value.json);
+		if (json_is_integer(value.json)) {
+			json_int_t number = json_integer_value(value.json);
+
+			run->place = node->place;
+			if (number > RANGE_MAX || run->counted > RANGE_MAX)
+				return (enum flow)fail(run, "range over too large a number");
+			count = number > 0 ? (size_t)number : 0;
+			run->counted += count;
+		}
 		for (size_t i = 0; i < count && flow != FLOW_FAILED && flow != FLOW_BREAK; i++) {
 			json_t *key = json_integer((json_int_t)i);
 

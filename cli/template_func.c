@@ -13,16 +13,13 @@
 #include <ctype.h>
 #include <inttypes.h>
 
-typedef int (*function_body)(const struct value *args, size_t count, struct value *ret,
-			     struct err *err);
-
 static int give(struct value *ret, json_t *json_take)
 {
 	*ret = (struct value){ json_take, false };
 	return 0;
 }
 
-static int give_text(struct value *ret, const char *text)
+int template_give_text(struct value *ret, const char *text)
 {
 	return give(ret, json_text(text));
 }
@@ -55,7 +52,7 @@ static int wrong_type(const char *wanted, const struct value *value, struct err 
 		       template_type(value));
 }
 
-static int text_of(const struct value *value, const char **ret_text, struct err *err)
+int template_text_of(const struct value *value, const char **ret_text, struct err *err)
 {
 	if (!json_is_string(value->json))
 		return wrong_type("string", value, err);
@@ -63,7 +60,7 @@ static int text_of(const struct value *value, const char **ret_text, struct err 
 	return 0;
 }
 
-static int number_of(const struct value *value, int64_t *ret_number, struct err *err)
+int template_number_of(const struct value *value, int64_t *ret_number, struct err *err)
 {
 	if (!json_is_integer(value->json))
 		return wrong_type("int", value, err);
@@ -200,22 +197,23 @@ static int index_one(const struct value *from, const struct value *key, struct v
 	if (json_is_object(from->json)) {
 		const char *name = "";
 
-		if (text_of(key, &name, err) < 0)
+		if (template_text_of(key, &name, err) < 0)
 			return -1;
 
 		json_t *member = json_object_get(from->json, name);
 
 		/* the empty value of a map of strings, which most of them are */
-		return member != NULL ? give(ret, json_incref(member)) : give_text(ret, "");
+		return member != NULL ? give(ret, json_incref(member))
+				      : template_give_text(ret, "");
 	}
 	if (from->json == NULL || json_is_null(from->json)) {
 		if (json_is_string(key->json))
-			return give_text(ret, "");
+			return template_give_text(ret, "");
 		return err_set(err, ERR_USAGE, "index of untyped nil");
 	}
 	if (!json_is_array(from->json) && !json_is_string(from->json))
 		return err_set(err, ERR_USAGE, "can't index item of type %s", template_type(from));
-	if (number_of(key, &number, err) < 0)
+	if (template_number_of(key, &number, err) < 0)
 		return -1;
 
 	size_t size = json_is_array(from->json) ? json_array_size(from->json)
@@ -259,7 +257,7 @@ static int func_slice(const struct value *args, size_t count, struct value *ret,
 
 	bounds[1] = size;
 	for (size_t i = 1; i < count; i++) {
-		if (number_of(&args[i], &bounds[i - 1], err) < 0)
+		if (template_number_of(&args[i], &bounds[i - 1], err) < 0)
 			return -1;
 	}
 	if (bounds[0] < 0 || bounds[0] > bounds[1] || bounds[1] > size)
@@ -269,7 +267,7 @@ static int func_slice(const struct value *args, size_t count, struct value *ret,
 		cleanup_free char *part = xstrndup(json_string_value(json) + bounds[0],
 						   (size_t)(bounds[1] - bounds[0]));
 
-		return give_text(ret, part);
+		return template_give_text(ret, part);
 	}
 
 	json_t *list = json_array();
@@ -286,7 +284,7 @@ static int func_join(const struct value *args, size_t count, struct value *ret, 
 	size_t i;
 	json_t *item;
 
-	if (text_of(&args[1], &between, err) < 0)
+	if (template_text_of(&args[1], &between, err) < 0)
 		return -1;
 	if (args[0].json != NULL && !json_is_array(args[0].json) && !json_is_null(args[0].json))
 		return wrong_type("[]string", &args[0], err);
@@ -297,7 +295,7 @@ static int func_join(const struct value *args, size_t count, struct value *ret, 
 			strbuf_adds(&out, between);
 		template_print(&value, &out);
 	}
-	return give_text(ret, out.data);
+	return template_give_text(ret, out.data);
 }
 
 static int func_split(const struct value *args, size_t count, struct value *ret, struct err *err)
@@ -305,7 +303,8 @@ static int func_split(const struct value *args, size_t count, struct value *ret,
 	const char *text = "";
 	const char *between = "";
 
-	if (text_of(&args[0], &text, err) < 0 || text_of(&args[1], &between, err) < 0)
+	if (template_text_of(&args[0], &text, err) < 0 ||
+	    template_text_of(&args[1], &between, err) < 0)
 		return -1;
 
 	json_t *list = json_array();
@@ -332,206 +331,6 @@ static int func_split(const struct value *args, size_t count, struct value *ret,
 	return give(ret, list);
 }
 
-/* ---- texts ---------------------------------------------------------------------------------------------------------- */
-
-enum letters { LETTERS_UPPER, LETTERS_LOWER, LETTERS_TITLE };
-
-/* ASCII only: names and ids have no other letters that have cases. */
-static int change_case(const struct value *args, enum letters letters, struct value *ret,
-		       struct err *err)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	const char *text = "";
-	bool begins = true;
-
-	if (text_of(&args[0], &text, err) < 0)
-		return -1;
-	for (const char *p = text; *p != '\0'; p++) {
-		int c = (unsigned char)*p;
-		bool up = letters == LETTERS_UPPER || (letters == LETTERS_TITLE && begins);
-
-		if (isascii(c) && up)
-			c = toupper(c);
-		else if (isascii(c) && letters == LETTERS_LOWER)
-			c = tolower(c);
-		strbuf_addc(&out, (char)c);
-		begins = !isalnum(c) && c != '_' && c != '\'' && isascii(c);
-	}
-	return give_text(ret, out.data);
-}
-
-static int func_upper(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return change_case(args, LETTERS_UPPER, ret, err);
-}
-
-static int func_lower(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return change_case(args, LETTERS_LOWER, ret, err);
-}
-
-static int func_title(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return change_case(args, LETTERS_TITLE, ret, err);
-}
-
-/* truncate TEXT N: the first N characters. */
-static int func_truncate(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	const char *text = "";
-	int64_t limit = 0;
-
-	if (text_of(&args[0], &text, err) < 0 || number_of(&args[1], &limit, err) < 0)
-		return -1;
-	for (int64_t i = 0; i < limit && *text != '\0'; i++) {
-		size_t length = utf8_sequence(text);
-
-		length = length > 0 ? length : 1;
-		strbuf_add(&out, text, length);
-		text += length;
-	}
-	return give_text(ret, out.data);
-}
-
-#define PAD_MAX 1024
-
-/* pad TEXT BEFORE AFTER: blanks around it; an empty text stays empty. */
-static int func_pad(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	const char *text = "";
-	int64_t before = 0;
-	int64_t after = 0;
-
-	if (text_of(&args[0], &text, err) < 0 || number_of(&args[1], &before, err) < 0 ||
-	    number_of(&args[2], &after, err) < 0)
-		return -1;
-	if (before < 0 || before > PAD_MAX || after < 0 || after > PAD_MAX)
-		return err_set(err, ERR_USAGE, "pad wants 0 to %d blanks", PAD_MAX);
-	if (*text != '\0')
-		strbuf_addf(&out, "%*s%s%*s", (int)before, "", text, (int)after, "");
-	return give_text(ret, out.data);
-}
-
-/* print puts blanks between operands when neither is a string, println always. */
-static int print_all(const struct value *args, size_t count, bool line, struct value *ret)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	for (size_t i = 0; i < count; i++) {
-		if (i > 0 &&
-		    (line || (!json_is_string(args[i].json) && !json_is_string(args[i - 1].json))))
-			strbuf_addc(&out, ' ');
-		template_print(&args[i], &out);
-	}
-	if (line)
-		strbuf_addc(&out, '\n');
-	return give_text(ret, out.data);
-}
-
-static int func_print(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return print_all(args, count, false, ret);
-}
-
-static int func_println(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return print_all(args, count, true, ret);
-}
-
-static int func_printf(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	const char *text = "";
-
-	if (text_of(&args[0], &text, err) < 0)
-		return -1;
-	template_format(args, count, &out);
-	return give_text(ret, out.data);
-}
-
-static int func_json(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	if (args[0].json == NULL)
-		return give_text(ret, "null");
-	json_print(args[0].json, 0, &out);
-	return give_text(ret, out.data);
-}
-
-static int escape_all(const struct value *args, size_t count,
-		      void (*add)(struct strbuf *out, unsigned char c), struct value *ret)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	for (size_t i = 0; i < count; i++)
-		template_print(&args[i], &text);
-	for (size_t i = 0; i < text.length; i++)
-		add(&out, (unsigned char)text.data[i]);
-	return give_text(ret, out.data);
-}
-
-static void add_html(struct strbuf *out, unsigned char c)
-{
-	switch (c) {
-	case '<':
-		strbuf_adds(out, "&lt;");
-		break;
-	case '>':
-		strbuf_adds(out, "&gt;");
-		break;
-	case '&':
-		strbuf_adds(out, "&amp;");
-		break;
-	case '"':
-		strbuf_adds(out, "&#34;");
-		break;
-	case '\'':
-		strbuf_adds(out, "&#39;");
-		break;
-	default:
-		strbuf_addc(out, (char)c);
-	}
-}
-
-static void add_js(struct strbuf *out, unsigned char c)
-{
-	if (c == '\'' || c == '"' || c == '\\')
-		strbuf_addf(out, "\\%c", c);
-	else if (c < ' ' || c == '<' || c == '>' || c == '&' || c == '=')
-		strbuf_addf(out, "\\u%04X", c);
-	else
-		strbuf_addc(out, (char)c);
-}
-
-static void add_url(struct strbuf *out, unsigned char c)
-{
-	if (isalnum(c) || strchr("-_.~", c) != NULL)
-		strbuf_addc(out, (char)c);
-	else if (c == ' ')
-		strbuf_addc(out, '+');
-	else
-		strbuf_addf(out, "%%%02X", c);
-}
-
-static int func_html(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return escape_all(args, count, add_html, ret);
-}
-
-static int func_js(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return escape_all(args, count, add_js, ret);
-}
-
-static int func_urlquery(const struct value *args, size_t count, struct value *ret, struct err *err)
-{
-	return escape_all(args, count, add_url, ret);
-}
-
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
 #define ANY_COUNT 64
@@ -539,7 +338,7 @@ static int func_urlquery(const struct value *args, size_t count, struct value *r
 static const struct {
 	const char *name;
 	size_t min, max;
-	function_body body; /* NULL: the walker does it */
+	template_function body; /* NULL: the walker does it */
 } functions[] = {
 	{ "and", 1, ANY_COUNT, NULL },
 	{ "or", 1, ANY_COUNT, NULL },
@@ -555,18 +354,18 @@ static const struct {
 	{ "slice", 1, 3, func_slice },
 	{ "join", 2, 2, func_join },
 	{ "split", 2, 2, func_split },
-	{ "upper", 1, 1, func_upper },
-	{ "lower", 1, 1, func_lower },
-	{ "title", 1, 1, func_title },
-	{ "truncate", 2, 2, func_truncate },
-	{ "pad", 3, 3, func_pad },
-	{ "print", 0, ANY_COUNT, func_print },
-	{ "println", 0, ANY_COUNT, func_println },
-	{ "printf", 1, ANY_COUNT, func_printf },
-	{ "json", 1, 1, func_json },
-	{ "html", 1, ANY_COUNT, func_html },
-	{ "js", 1, ANY_COUNT, func_js },
-	{ "urlquery", 1, ANY_COUNT, func_urlquery },
+	{ "upper", 1, 1, template_func_upper },
+	{ "lower", 1, 1, template_func_lower },
+	{ "title", 1, 1, template_func_title },
+	{ "truncate", 2, 2, template_func_truncate },
+	{ "pad", 3, 3, template_func_pad },
+	{ "print", 0, ANY_COUNT, template_func_print },
+	{ "println", 0, ANY_COUNT, template_func_println },
+	{ "printf", 1, ANY_COUNT, template_func_printf },
+	{ "json", 1, 1, template_func_json },
+	{ "html", 1, ANY_COUNT, template_func_html },
+	{ "js", 1, ANY_COUNT, template_func_js },
+	{ "urlquery", 1, ANY_COUNT, template_func_urlquery },
 };
 
 static size_t function_find(const char *name)

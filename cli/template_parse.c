@@ -5,25 +5,14 @@
  * One pass without a separate lexer: text up to "{{", then an action read by recursive descent. Depth and length are limited, because a
  * template may come from a client of an API one day.
  */
-#include "cli/template_private.h"
+#include "cli/template_parse.h"
 
 #include "base/err.h"
-#include "base/parse.h"
 #include "base/strbuf.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <math.h>
 
-struct parser {
-	const char *text; /* whole */
-	const char *next;
-	unsigned depth;	 /* of blocks and parentheses */
-	unsigned ranges; /* around the present place: break and continue are allowed */
-	struct err *err;
-};
-
-static struct template_place place_of(const struct parser *parser, const char *where)
+static struct template_place place_of(const struct template_parser *parser, const char *where)
 {
 	struct template_place place = { 1, 0 };
 
@@ -35,7 +24,7 @@ static struct template_place place_of(const struct parser *parser, const char *w
 	return place;
 }
 
-static int fail(struct parser *parser, const char *what)
+int template_parse_fail(struct template_parser *parser, const char *what)
 {
 	struct template_place place = place_of(parser, parser->next);
 	char near[24];
@@ -97,13 +86,13 @@ void template_free(struct template *template)
 	free(template);
 }
 
-static void skip_blanks(struct parser *parser)
+static void skip_blanks(struct template_parser *parser)
 {
 	while (isspace((unsigned char)*parser->next))
 		parser->next++;
 }
 
-static bool is_word(char c)
+bool template_is_word(char c)
 {
 	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
@@ -112,7 +101,7 @@ static size_t word_length(const char *text)
 {
 	size_t length = 0;
 
-	while (is_word(text[length]))
+	while (template_is_word(text[length]))
 		length++;
 	return length;
 }
@@ -121,22 +110,23 @@ static bool word_is(const char *text, const char *word)
 {
 	size_t length = strlen(word);
 
-	return strncmp(text, word, length) == 0 && !is_word(text[length]);
+	return strncmp(text, word, length) == 0 && !template_is_word(text[length]);
 }
 
 /* The end of an action: "}}", or " -}}" which trims what follows. */
-static bool at_end(const struct parser *parser)
+static bool at_end(const struct template_parser *parser)
 {
 	const char *p = parser->next;
 
 	return (p[0] == '}' && p[1] == '}') || (p[0] == '-' && p[1] == '}' && p[2] == '}');
 }
 
-static int expect_end(struct parser *parser)
+static int expect_end(struct template_parser *parser)
 {
 	skip_blanks(parser);
 	if (!at_end(parser))
-		return fail(parser, *parser->next == '\0' ? "unclosed action" : "unexpected text");
+		return template_parse_fail(parser, *parser->next == '\0' ? "unclosed action"
+									 : "unexpected text");
 
 	bool trim = *parser->next == '-';
 
@@ -146,176 +136,41 @@ static int expect_end(struct parser *parser)
 	return 0;
 }
 
-/* ---- constants ------------------------------------------------------------------------------------------------------ */
-
-static void add_rune(struct strbuf *out, uint32_t rune)
-{
-	if (rune < 0x80) {
-		strbuf_addc(out, (char)rune);
-	} else if (rune < 0x800) {
-		strbuf_addc(out, (char)(0xc0 | rune >> 6));
-		strbuf_addc(out, (char)(0x80 | (rune & 0x3f)));
-	} else if (rune < 0x10000) {
-		strbuf_addc(out, (char)(0xe0 | rune >> 12));
-		strbuf_addc(out, (char)(0x80 | (rune >> 6 & 0x3f)));
-		strbuf_addc(out, (char)(0x80 | (rune & 0x3f)));
-	} else {
-		strbuf_addc(out, (char)(0xf0 | rune >> 18));
-		strbuf_addc(out, (char)(0x80 | (rune >> 12 & 0x3f)));
-		strbuf_addc(out, (char)(0x80 | (rune >> 6 & 0x3f)));
-		strbuf_addc(out, (char)(0x80 | (rune & 0x3f)));
-	}
-}
-
-static int hex_value(const char *text, size_t digits, uint32_t *ret)
-{
-	uint32_t value = 0;
-
-	for (size_t i = 0; i < digits; i++) {
-		if (!isxdigit((unsigned char)text[i]))
-			return -EINVAL;
-		value = value * 16 +
-			(uint32_t)(isdigit((unsigned char)text[i])
-					   ? text[i] - '0'
-					   : tolower((unsigned char)text[i]) - 'a' + 10);
-	}
-	*ret = value;
-	return 0;
-}
-
-/* What stands behind a backslash; next is moved behind it. */
-static int parse_escape(struct parser *parser, char quote, struct strbuf *out)
-{
-	static const char letters[] = "abfnrtv\\";
-	static const char bytes[] = "\a\b\f\n\r\t\v\\";
-	const char *found = *parser->next != '\0' ? strchr(letters, *parser->next) : NULL;
-	uint32_t rune;
-
-	if (found != NULL) {
-		strbuf_addc(out, bytes[found - letters]);
-		parser->next++;
-		return 0;
-	}
-	if (*parser->next == quote) {
-		strbuf_addc(out, *parser->next++);
-		return 0;
-	}
-
-	size_t digits = *parser->next == 'x' ? 2 : *parser->next == 'u' ? 4 : 8;
-
-	if ((*parser->next != 'x' && *parser->next != 'u' && *parser->next != 'U') ||
-	    hex_value(parser->next + 1, digits, &rune) < 0 || rune > 0x10ffff || rune == 0)
-		return fail(parser, "unknown escape in a string");
-	add_rune(out, rune);
-	parser->next += digits + 1;
-	return 0;
-}
-
-static int parse_string(struct parser *parser, json_t **ret)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	char quote = *parser->next++;
-
-	while (*parser->next != quote) {
-		if (*parser->next == '\0' || (*parser->next == '\n' && quote != '`'))
-			return fail(parser, "unterminated string");
-		if (*parser->next == '\\' && quote != '`') {
-			parser->next++;
-			if (parse_escape(parser, quote, &out) < 0)
-				return -1;
-			continue;
-		}
-		strbuf_addc(&out, *parser->next++);
-	}
-	parser->next++;
-	if (quote != '\'') {
-		*ret = json_stringn(out.data, out.length);
-		if (*ret == NULL)
-			return fail(parser, "a string that is not UTF-8");
-		return 0;
-	}
-	/* a character is its number */
-	if (out.length != 1 || (unsigned char)out.data[0] >= 0x80)
-		return fail(parser, "unsupported character constant");
-	*ret = json_integer((unsigned char)out.data[0]);
-	return 0;
-}
-
-static int parse_number(struct parser *parser, json_t **ret)
-{
-	const char *start = parser->next;
-	size_t length = strspn(start + 1, "0123456789abcdefABCDEFxX._") + 1;
-	char text[40];
-	char *end;
-	int64_t number;
-
-	if (length >= sizeof(text))
-		return fail(parser, "bad number");
-	/* an exponent with a sign */
-	if (strchr("eE", start[length - 1]) != NULL && strchr("+-", start[length]) != NULL &&
-	    start[length] != '\0')
-		length += strspn(start + length, "+-0123456789");
-	if (length >= sizeof(text) || is_word(start[length]))
-		return fail(parser, "bad number");
-	memcpy(text, start, length);
-	text[length] = '\0';
-
-	const char *digits = text[0] == '-' || text[0] == '+' ? text + 1 : text;
-
-	if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
-		errno = 0;
-		number = strtoll(text, &end, 16);
-		if (errno != 0 || *end != '\0')
-			return fail(parser, "bad number");
-		*ret = json_integer(number);
-	} else if (parse_i64(text[0] == '+' ? text + 1 : text, &number) == 0) {
-		*ret = json_integer(number);
-	} else {
-		double real = strtod(text, &end);
-
-		if (*end != '\0' || !isfinite(real))
-			return fail(parser, "bad number");
-		*ret = json_real(real);
-	}
-	parser->next += length;
-	return 0;
-}
-
 /* ---- pipelines ------------------------------------------------------------------------------------------------------ */
 
-static int parse_pipeline(struct parser *parser, bool in_range, struct pipeline **ret);
+static int parse_pipeline(struct template_parser *parser, bool in_range, struct pipeline **ret);
 
 /* ".A.B" behind something. */
-static int parse_fields(struct parser *parser, struct strv *fields)
+static int parse_fields(struct template_parser *parser, struct strv *fields)
 {
 	while (*parser->next == '.') {
 		size_t length = word_length(parser->next + 1);
 
 		if (length == 0)
-			return fail(parser, "a field has no name");
+			return template_parse_fail(parser, "a field has no name");
 		strv_add_take(fields, xstrndup(parser->next + 1, length));
 		parser->next += length + 1;
 	}
 	return 0;
 }
 
-static int parse_parentheses(struct parser *parser, struct operand *operand)
+static int parse_parentheses(struct template_parser *parser, struct operand *operand)
 {
 	parser->next++;
 	if (++parser->depth > TEMPLATE_DEPTH_MAX)
-		return fail(parser, "too deeply nested");
+		return template_parse_fail(parser, "too deeply nested");
 	operand->kind = OPERAND_PIPELINE;
 	if (parse_pipeline(parser, false, &operand->pipeline) < 0)
 		return -1;
 	skip_blanks(parser);
 	if (*parser->next != ')')
-		return fail(parser, "unclosed left parenthesis");
+		return template_parse_fail(parser, "unclosed left parenthesis");
 	parser->next++;
 	parser->depth--;
 	return parse_fields(parser, &operand->fields);
 }
 
-static int parse_word(struct parser *parser, struct operand *operand)
+static int parse_word(struct template_parser *parser, struct operand *operand)
 {
 	size_t length = word_length(parser->next);
 	cleanup_free char *word = xstrndup(parser->next, length);
@@ -327,18 +182,18 @@ static int parse_word(struct parser *parser, struct operand *operand)
 		if (!template_function_exists(word)) {
 			cleanup_free char *what = xasprintf("function \"%s\" not defined", word);
 
-			return fail(parser, what);
+			return template_parse_fail(parser, what);
 		}
 		operand->kind = OPERAND_FUNCTION;
 		operand->name = TAKE_PTR(word);
 	}
 	parser->next += length;
 	if (*parser->next == '.')
-		return fail(parser, "unexpected field");
+		return template_parse_fail(parser, "unexpected field");
 	return 0;
 }
 
-static int parse_operand(struct parser *parser, struct operand *operand)
+static int parse_operand(struct template_parser *parser, struct operand *operand)
 {
 	char c = *parser->next;
 
@@ -363,21 +218,21 @@ static int parse_operand(struct parser *parser, struct operand *operand)
 		return parse_parentheses(parser, operand);
 	operand->kind = OPERAND_VALUE;
 	if (c == '"' || c == '`' || c == '\'')
-		return parse_string(parser, &operand->value);
+		return template_parse_string(parser, &operand->value);
 	if (isdigit((unsigned char)c) || c == '.' ||
 	    ((c == '-' || c == '+') && isdigit((unsigned char)parser->next[1])))
-		return parse_number(parser, &operand->value);
-	if (is_word(c))
+		return template_parse_number(parser, &operand->value);
+	if (template_is_word(c))
 		return parse_word(parser, operand);
-	return fail(parser, c == '\0' ? "unclosed action" : "unexpected text");
+	return template_parse_fail(parser, c == '\0' ? "unclosed action" : "unexpected text");
 }
 
-static bool at_command_end(const struct parser *parser)
+static bool at_command_end(const struct template_parser *parser)
 {
 	return at_end(parser) || *parser->next == '|' || *parser->next == ')';
 }
 
-static int parse_command(struct parser *parser, struct command *command)
+static int parse_command(struct template_parser *parser, struct command *command)
 {
 	for (;;) {
 		skip_blanks(parser);
@@ -393,17 +248,20 @@ static int parse_command(struct parser *parser, struct command *command)
 			return -1;
 		/* operands are apart: ".A.B" is one, ".A 1" are two */
 		if (!isspace((unsigned char)*parser->next) && !at_command_end(parser))
-			return fail(parser, "unexpected text");
+			return template_parse_fail(parser, *parser->next == '\0'
+								   ? "unclosed action"
+								   : "unexpected text");
 	}
 	if (command->count == 0)
-		return fail(parser, "missing value for command");
+		return template_parse_fail(parser, "missing value for command");
 	if (command->count > 1 && command->operands[0].kind == OPERAND_VALUE)
-		return fail(parser, "can't give argument to non-function");
+		return template_parse_fail(parser, "can't give argument to non-function");
 	return 0;
 }
 
 /* "$x :=", "$k, $v :=", "$x =" */
-static int parse_declaration(struct parser *parser, bool in_range, struct pipeline *pipeline)
+static int parse_declaration(struct template_parser *parser, bool in_range,
+			     struct pipeline *pipeline)
 {
 	const char *start = parser->next;
 
@@ -426,7 +284,7 @@ static int parse_declaration(struct parser *parser, bool in_range, struct pipeli
 		parser->next++;
 		pipeline->assigns = true;
 	} else if (pipeline->variables.count > 1) {
-		return fail(parser, "unexpected text behind variables");
+		return template_parse_fail(parser, "unexpected text behind variables");
 	} else {
 		/* it was only used */
 		parser->next = start;
@@ -434,11 +292,11 @@ static int parse_declaration(struct parser *parser, bool in_range, struct pipeli
 		return 0;
 	}
 	if (pipeline->variables.count > (in_range ? 2 : 1))
-		return fail(parser, "too many declarations");
+		return template_parse_fail(parser, "too many declarations");
 	return 0;
 }
 
-static int parse_pipeline(struct parser *parser, bool in_range, struct pipeline **ret)
+static int parse_pipeline(struct template_parser *parser, bool in_range, struct pipeline **ret)
 {
 	struct pipeline *pipeline = xcalloc(1, sizeof(*pipeline));
 
@@ -466,9 +324,10 @@ static int parse_pipeline(struct parser *parser, bool in_range, struct pipeline 
 
 enum block_end { END_OF_TEXT, END_END, END_ELSE };
 
-static int parse_nodes(struct parser *parser, struct node **ret_nodes, enum block_end *ret_end);
+static int parse_nodes(struct template_parser *parser, struct node **ret_nodes,
+		       enum block_end *ret_end);
 
-static struct node *node_new(const struct parser *parser, enum node_kind kind)
+static struct node *node_new(const struct template_parser *parser, enum node_kind kind)
 {
 	struct node *node = xcalloc(1, sizeof(*node));
 
@@ -478,12 +337,12 @@ static struct node *node_new(const struct parser *parser, enum node_kind kind)
 }
 
 /* Behind "if", "with", "range": the pipeline, the body, else, end. */
-static int parse_block(struct parser *parser, struct node *node)
+static int parse_block(struct template_parser *parser, struct node *node)
 {
 	enum block_end end;
 
 	if (++parser->depth > TEMPLATE_DEPTH_MAX)
-		return fail(parser, "too deeply nested");
+		return template_parse_fail(parser, "too deeply nested");
 	if (parse_pipeline(parser, node->kind == NODE_RANGE, &node->pipeline) < 0 ||
 	    expect_end(parser) < 0)
 		return -1;
@@ -508,33 +367,33 @@ static int parse_block(struct parser *parser, struct node *node)
 		if (expect_end(parser) < 0 || parse_nodes(parser, &node->otherwise, &end) < 0)
 			return -1;
 		if (end == END_ELSE)
-			return fail(parser, "a second else");
+			return template_parse_fail(parser, "a second else");
 	} else if (end == END_OF_TEXT) {
-		return fail(parser, "unexpected EOF: an {{end}} is missing");
+		return template_parse_fail(parser, "unexpected EOF: an {{end}} is missing");
 	}
 	if (end == END_OF_TEXT)
-		return fail(parser, "unexpected EOF: an {{end}} is missing");
+		return template_parse_fail(parser, "unexpected EOF: an {{end}} is missing");
 	/* of "end" itself */
 	parser->depth--;
 	return expect_end(parser);
 }
 
-static int parse_comment(struct parser *parser)
+static int parse_comment(struct template_parser *parser)
 {
 	const char *end = strstr(parser->next, "*/");
 
 	if (end == NULL)
-		return fail(parser, "unclosed comment");
+		return template_parse_fail(parser, "unclosed comment");
 	parser->next = end + 2;
 	if (isspace((unsigned char)*parser->next) && parser->next[1] == '-')
 		parser->next++;
 	if (!at_end(parser))
-		return fail(parser, "comment ends before closing delimiter");
+		return template_parse_fail(parser, "comment ends before closing delimiter");
 	return expect_end(parser);
 }
 
-static int parse_action(struct parser *parser, struct node **ret_node, enum block_end *ret_end,
-			bool *ret_stop)
+static int parse_action(struct template_parser *parser, struct node **ret_node,
+			enum block_end *ret_end, bool *ret_stop)
 {
 	static const struct {
 		const char *word;
@@ -557,7 +416,7 @@ static int parse_action(struct parser *parser, struct node **ret_node, enum bloc
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		if (word_is(parser->next, refused[i]))
-			return fail(parser, "named templates are not supported");
+			return template_parse_fail(parser, "named templates are not supported");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!word_is(parser->next, words[i].word))
@@ -567,7 +426,7 @@ static int parse_action(struct parser *parser, struct node **ret_node, enum bloc
 		if (words[i].kind != NODE_BREAK && words[i].kind != NODE_CONTINUE)
 			return parse_block(parser, *ret_node);
 		if (parser->ranges == 0)
-			return fail(parser, "break or continue outside of range");
+			return template_parse_fail(parser, "break or continue outside of range");
 		return expect_end(parser);
 	}
 	*ret_node = node_new(parser, NODE_ACTION);
@@ -577,7 +436,7 @@ static int parse_action(struct parser *parser, struct node **ret_node, enum bloc
 }
 
 /* Text up to the next action; "{{- " takes the blanks before it away. */
-static struct node *parse_text(struct parser *parser)
+static struct node *parse_text(struct template_parser *parser)
 {
 	const char *open = strstr(parser->next, "{{");
 	const char *end = open != NULL ? open : parser->next + strlen(parser->next);
@@ -603,7 +462,8 @@ static struct node *parse_text(struct parser *parser)
 	return node;
 }
 
-static int parse_nodes(struct parser *parser, struct node **ret_nodes, enum block_end *ret_end)
+static int parse_nodes(struct template_parser *parser, struct node **ret_nodes,
+		       enum block_end *ret_end)
 {
 	struct node **tail = ret_nodes;
 
@@ -636,7 +496,7 @@ static int parse_nodes(struct parser *parser, struct node **ret_nodes, enum bloc
 int template_parse(const char *text, struct template **ret_template, struct err *err)
 {
 	cleanup_template struct template *template = xcalloc(1, sizeof(*template));
-	struct parser parser = { .text = text, .next = text, .err = err };
+	struct template_parser parser = { .text = text, .next = text, .err = err };
 	enum block_end end;
 
 	if (strlen(text) > TEMPLATE_LIMIT_BYTES)
@@ -645,7 +505,8 @@ int template_parse(const char *text, struct template **ret_template, struct err 
 	if (parse_nodes(&parser, &template->nodes, &end) < 0)
 		return -1;
 	if (end != END_OF_TEXT)
-		return fail(&parser, end == END_END ? "unexpected {{end}}" : "unexpected {{else}}");
+		return template_parse_fail(&parser, end == END_END ? "unexpected {{end}}"
+								   : "unexpected {{else}}");
 	*ret_template = TAKE_PTR(template);
 	return 0;
 }

@@ -100,4 +100,29 @@ void template_format(const struct value *args, size_t count, struct strbuf *out)
 /** The keys of an object, sorted; borrowed from it. Yours to free. */
 const char **template_sorted_keys(const json_t *object);
 
+/* what the functions share; all are as template_function says */
+typedef int (*template_function)(const struct value *args, size_t count, struct value *ret,
+				 struct err *err);
+/** The result is this text. 0 */
+int template_give_text(struct value *ret, const char *text);
+/** A string, or ERR_USAGE. Borrowed. */
+int template_text_of(const struct value *value, const char **ret_text, struct err *err);
+int template_number_of(const struct value *value, int64_t *ret_number, struct err *err);
+int template_func_upper(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_lower(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_title(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_truncate(const struct value *args, size_t count, struct value *ret,
+			   struct err *err);
+int template_func_pad(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_print(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_println(const struct value *args, size_t count, struct value *ret,
+			  struct err *err);
+int template_func_printf(const struct value *args, size_t count, struct value *ret,
+			 struct err *err);
+int template_func_json(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_html(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_js(const struct value *args, size_t count, struct value *ret, struct err *err);
+int template_func_urlquery(const struct value *args, size_t count, struct value *ret,
+			   struct err *err);
+
 #endif
