@@ -202,6 +202,8 @@ int start_prepare_rootfs(struct start *start, struct err *err)
 	if (rootfs_prepare(start->engine->store, &request, &start->rootfs, err) < 0)
 		return -1;
 	start->rootfs_prepared = true;
+	if (start->rootfs.note != NULL)
+		engine_warn(start->engine, "%s", start->rootfs.note);
 	return 0;
 }
 
