@@ -25,6 +25,7 @@
 #include <grp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 static int unshare_rest(const struct runtime_plan *plan, struct err *err)
 {
@@ -104,12 +105,36 @@ static int open_proc(struct init *init, struct err *err)
 	return init->proc_fd < 0 ? -1 : 0;
 }
 
+/* The conversation goes on with who connects; somebody who goes away without a word is followed by the next one. */
+static int wait_for_start(struct init *init, struct err *err)
+{
+	for (;;) {
+		char word = 0;
+		int fd = accept4(init->start_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0 && errno == EINTR)
+			continue;
+		if (fd < 0)
+			return err_sys(err, errno, "cannot wait for the start of the container");
+		if (recv(fd, &word, 1, 0) == 1 && word == SYNC_GO) {
+			init->sync->child_fd = fd;
+			return 0;
+		}
+		close(fd);
+	}
+}
+
 static int ready(void *arg, struct err *err)
 {
 	struct init *init = arg;
 
-	if (sync_child_say(init->sync->child_fd, SYNC_READY, err) < 0 ||
-	    sync_child_wait(init->sync->child_fd, SYNC_GO, err) < 0)
+	if (sync_child_say(init->sync->child_fd, SYNC_READY, err) < 0)
+		return -1;
+	if (init->start_fd >= 0) {
+		fd_close(&init->sync->child_fd);
+		return wait_for_start(init, err);
+	}
+	if (sync_child_wait(init->sync->child_fd, SYNC_GO, err) < 0)
 		return -1;
 	/* the network is there: nobody needs to look at us any more */
 	if (!init->own_pids)
@@ -150,8 +175,8 @@ static int run(struct init *init, int *started_fd, struct err *err)
 		.filter = &filter,
 		.stdio_fds = { io->stdin_fd, io->stdout_fd, io->stderr_fd },
 		.terminal_fd = init->terminal_fd,
-		.kept_fds = { &init->sync->child_fd, started_fd },
-		.dies_with_parent = true,
+		.kept_fds = { &init->sync->child_fd, started_fd, &init->start_fd },
+		.dies_with_parent = !io->detached,
 		.ready = ready,
 		.arg = init,
 	};
@@ -172,13 +197,15 @@ void init_main(struct runtime_plan *plan, const struct runtime_io *io, struct ru
 		.null_fd = -1,
 		.mask_fd = -1,
 		.terminal_fd = -1,
+		.start_fd = io->start_listen_fd != NULL ? *io->start_listen_fd : -1,
 		.device_fds = { -1, -1, -1, -1, -1, -1 },
 	};
 	int started_fd = io->started_fd;
 	struct err err;
 
 	fd_close(&sync->parent_fd);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (!io->detached)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
 	run(&init, &started_fd, &err);
 

@@ -22,7 +22,8 @@ struct init {
 	int null_fd;   /* host's /dev/null */
 	int mask_fd;   /* empty read-only tmpfs; attached once it was used */
 	bool mask_is_attached;
-	int terminal_fd;   /* peer of the pty */
+	int terminal_fd; /* peer of the pty */
+	int start_fd; /* listening socket of a container that is created first and started later */
 	int device_fds[6]; /* clones of the default devices */
 };
 
