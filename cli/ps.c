@@ -15,6 +15,7 @@
 #include "cli/format.h"
 #include "cli/human.h"
 #include "engine/container.h"
+#include "engine/health.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -89,8 +90,10 @@ static json_t *command_text(const json_t *command, bool no_trunc)
 	return json_text(cut);
 }
 
-static void status_text(const struct container_state *state, int64_t now_ns, struct strbuf *out)
+static void status_text(const struct container *container, int64_t now_ns, struct strbuf *out)
 {
+	const struct container_state *state = &container->state;
+	enum health_status health;
 	char duration[HUMAN_MAX];
 	const char *word = container_status_name((int)state->status);
 
@@ -98,6 +101,9 @@ static void status_text(const struct container_state *state, int64_t now_ns, str
 	case CONTAINER_RUNNING:
 		human_duration(now_ns - state->started_ns, duration);
 		strbuf_addf(out, "Up %s", duration);
+		health = container_health_status(container);
+		if (health != HEALTH_NONE)
+			strbuf_addf(out, " (%s)", health_status_name((int)health));
 		break;
 	case CONTAINER_EXITED:
 		human_duration(now_ns - state->finished_ns, duration);
@@ -175,7 +181,7 @@ static json_t *ps_summary(struct cli *cli, const struct ps_opts *opts,
 
 	if (summary == NULL)
 		return NULL;
-	status_text(&container->state, now_ns, &status);
+	status_text(container, now_ns, &status);
 	human_ago(container->created_ns, now_ns, created);
 	json_put_string(summary, "CreatedAt", created);
 	json_put_string(summary, "Status", status.data);

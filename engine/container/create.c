@@ -175,7 +175,7 @@ static int create_plan(struct create *create, const struct strv *argv, struct er
 	    create_namespaces(create, err) < 0 || create_network(create, err) < 0 ||
 	    create_env(create, err) < 0 || create_security(create, err) < 0 ||
 	    create_mounts(create, err) < 0 || create_limits(create, err) < 0 ||
-	    create_life(create, err) < 0)
+	    create_life(create, err) < 0 || create_health(create, err) < 0)
 		return -1;
 	spec_root(create);
 	record_asked(create);

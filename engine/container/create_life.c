@@ -147,32 +147,12 @@ static int init_option(struct create *create, struct err *err)
 	return 0;
 }
 
-/* Options of health checks and sd_notify are refused until the monitor drives them. */
-static int refuse_health(const struct container_create_opts *opts, struct err *err)
+/* What only a service manager or a pod could carry. */
+static int refuse_others(const struct container_create_opts *opts, struct err *err)
 {
-	const struct {
-		const char *name;
-		const char *value;
-	} refused[] = { { "--health-cmd", opts->health_cmd },
-			{ "--health-interval", opts->health_interval },
-			{ "--health-timeout", opts->health_timeout },
-			{ "--health-start-period", opts->health_start_period },
-			{ "--health-on-failure", opts->health_on_failure },
-			{ "--health-log-destination", opts->health_log_destination },
-			{ "--health-retries", opts->health_retries },
-			{ "--health-max-log-count", opts->health_max_log_count },
-			{ "--health-max-log-size", opts->health_max_log_size },
-			{ "--health-startup-cmd", opts->health_startup_cmd },
-			{ "--health-startup-interval", opts->health_startup_interval },
-			{ "--health-startup-timeout", opts->health_startup_timeout },
-			{ "--health-startup-retries", opts->health_startup_retries },
-			{ "--health-startup-success", opts->health_startup_success },
-			{ "--shm-size-systemd", opts->shm_size_systemd } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if (refused[i].value != NULL)
-			return err_set(err, ERR_UNSUPPORTED, "cannot use %s: it is not supported",
-				       refused[i].name);
+	if (opts->shm_size_systemd != NULL)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot use --shm-size-systemd: it is not supported");
 	if (opts->sdnotify != NULL && !str_equal(opts->sdnotify, "ignore"))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "cannot use --sdnotify '%s': only \"ignore\" is supported",
@@ -188,7 +168,7 @@ int create_life(struct create *create, struct err *err)
 	cleanup_free char *conmon_pid_file = absolute_path(opts->conmon_pidfile);
 
 	if (log_options(create, err) < 0 || restart_policy(create, err) < 0 ||
-	    init_option(create, err) < 0 || refuse_health(opts, err) < 0)
+	    init_option(create, err) < 0 || refuse_others(opts, err) < 0)
 		return -1;
 	json_put_bool(create->record, KEY_REMOVE, opts->rm);
 	json_put_bool(create->record, KEY_REMOVE_IMAGE, opts->rmi);

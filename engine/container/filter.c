@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "engine/container/record.h"
 #include "engine/container/state.h"
+#include "engine/health.h"
 #include "engine/image.h"
 
 #include <fnmatch.h>
@@ -228,6 +229,20 @@ static bool test_restart_policy(const struct filter_value *value, const struct c
 	return str_equal(*policy == '\0' ? "no" : policy, value->text);
 }
 
+static int check_health(struct engine *engine, struct filter_value *value, struct err *err)
+{
+	(void)engine;
+	if (health_status_parse(value->text) >= 0)
+		return 0;
+	err_set(err, ERR_USAGE, "invalid filter value 'health=%s'", value->text);
+	return err_hint(err, "Use starting, healthy, unhealthy or none.");
+}
+
+static bool test_health(const struct filter_value *value, const struct container *container)
+{
+	return (int)container_health_status(container) == health_status_parse(value->text);
+}
+
 static const struct filter_key filter_keys[] = {
 	{ "id", false, check_regex, test_id },
 	{ "name", false, check_regex, test_name },
@@ -243,6 +258,7 @@ static const struct filter_key filter_keys[] = {
 	{ "network", false, NULL, test_network },
 	{ "command", false, check_regex, test_command },
 	{ "restart-policy", false, NULL, test_restart_policy },
+	{ "health", false, check_health, test_health },
 };
 
 void container_filter_free(struct container_filter *filter)
@@ -298,7 +314,7 @@ static int filter_add(struct engine *engine, struct container_filter *filter, co
 		text);
 	return err_hint(err, "Use id, name, label, status, exited, ancestor, before, since, until, "
 			     "volume, network, "
-			     "command or restart-policy.");
+			     "command, restart-policy or health.");
 }
 
 int container_filter_new(struct engine *engine, const struct strv *filters,

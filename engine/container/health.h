@@ -17,7 +17,6 @@
 #define RECORD_VERSION_HEALTH 1
 
 /* of create.json's "health" */
-#define KEY_HEALTH	    "health"
 #define KEY_TEST	    "test"
 #define KEY_INTERVAL_NS	    "intervalNs"
 #define KEY_TIMEOUT_NS	    "timeoutNs"

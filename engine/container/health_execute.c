@@ -157,7 +157,9 @@ static void finish(const struct health_check *check, struct execution *execution
 	(void)reap(pid);
 	outcome->exit_code = -1;
 	strbuf_addf(&outcome->output, "%shealth check exceeded its time-out of %g s",
-		    outcome->output.length > 0 ? "\n" : "", (double)check->timeout_ns / 1e9);
+		    outcome->output.length > 0 && !str_ends_with(outcome->output.data, "\n") ? "\n"
+											     : "",
+		    (double)check->timeout_ns / 1e9);
 }
 
 int health_execute(struct engine *engine, const struct container *container,

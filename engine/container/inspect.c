@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "engine/container/record.h"
 #include "engine/container/state.h"
+#include "engine/health.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -82,6 +83,10 @@ static json_t *inspect_state(const struct inspect *inspect)
 	json_put_string(object, "CgroupPath", "");
 	put_time(object, "CheckpointedAt", 0);
 	put_time(object, "RestoredAt", 0);
+	json_t *health = container_health(inspect->container);
+
+	if (health != NULL)
+		json_put(object, "Health", health);
 	return object;
 }
 
@@ -205,7 +210,12 @@ static json_t *inspect_config(const struct inspect *inspect)
 	json_put_string(object, "StopSignal",
 			label_signal((int)json_get_int(create, 15, KEY_STOP, KEY_SIGNAL, NULL),
 				     signal_text));
-	json_put_string(object, "HealthcheckOnFailureAction", "none");
+	json_t *health = container_health_config(inspect->container);
+
+	if (health != NULL)
+		json_put(object, "Healthcheck", health);
+	json_put_string(object, "HealthcheckOnFailureAction",
+			json_get_string(create, "none", KEY_HEALTH, "onFailure", NULL));
 	json_put(object, "CreateCommand",
 		 copy_or_list(json_object_get(inspect->asked, "commandLine")));
 	json_put_string(object, "Timezone", asked(inspect, "tz", ""));

@@ -45,6 +45,7 @@
  *					no limit], "maxFiles": n [1]}
  *	stop				{"signal": n [15], "timeoutS": n [10]}
  *	restart				{"policy": "no"|"on-failure"|"always"|"unless-stopped", "max": n [0: no limit]}
+ *	health				the health check, see engine/health.h [none]
  *	cgroup				{"mode": "enabled"|"disabled"|"no-conmon"|"split" ["enabled"], "parent": text [null]}
  *	limits				struct cgroup_limits: pidsMax [2048], pidsDefault bool [true when pidsMax is missing], memoryMax, memorySwapMax,
  *					memoryLow, cpuQuotaUs, cpuPeriodUs, cpuWeight, ioWeight [-1: unset], cpusetCpus, cpusetMems
@@ -111,6 +112,7 @@
 #define KEY_STOP	    "stop"
 #define KEY_RESTART	    "restart"
 #define KEY_CGROUP	    "cgroup"
+#define KEY_HEALTH	    "health"
 #define KEY_LIMITS	    "limits"
 
 /* of rootfs, log, stop, restart, cgroup */

@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "engine/container/record.h"
+#include "engine/health.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,6 +29,7 @@ NAME_TABLE(wait_condition, WAIT_CONDITION_COUNT)
 
 #define BIT(condition)	    (1U << (condition))
 #define ENDED		    (BIT(WAIT_STOPPED) | BIT(WAIT_EXITED))
+#define HEALTH		    (BIT(WAIT_HEALTHY) | BIT(WAIT_UNHEALTHY))
 #define CODE_UNKNOWN	    (-1)
 #define INTERVAL_DEFAULT_MS 250
 
@@ -35,6 +38,16 @@ static bool is_removed(const struct container *container)
 	struct stat st;
 
 	return fstat(container->dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
+static bool health_holds(const struct container *container, unsigned conditions)
+{
+	if (!(conditions & HEALTH))
+		return false;
+	enum health_status status = container_health_status(container);
+
+	return (conditions & BIT(WAIT_HEALTHY) && status == HEALTH_HEALTHY) ||
+	       (conditions & BIT(WAIT_UNHEALTHY) && status == HEALTH_UNHEALTHY);
 }
 
 /* True when a condition holds; *ret_code is what wait prints. */
@@ -48,7 +61,7 @@ static bool holds(const struct container *container, unsigned conditions, int32_
 	case CONTAINER_CREATED:
 		return conditions & BIT(WAIT_CREATED);
 	case CONTAINER_RUNNING:
-		return conditions & BIT(WAIT_RUNNING);
+		return conditions & BIT(WAIT_RUNNING) || health_holds(container, conditions);
 	case CONTAINER_PAUSED:
 		return conditions & BIT(WAIT_PAUSED);
 	case CONTAINER_INITIALIZED:
@@ -108,11 +121,10 @@ int container_wait(struct engine *engine, struct container *container, unsigned 
 	cleanup_fd int watch_fd = -1;
 	cleanup_fd int connection_fd = -1;
 
-	if (conditions & (BIT(WAIT_HEALTHY) | BIT(WAIT_UNHEALTHY)))
+	if (conditions & HEALTH && json_object_get(container->create, KEY_HEALTH) == NULL)
 		return err_set(
-			err, ERR_UNSUPPORTED,
-			"cannot wait for the health of container '%s': health checks are not "
-			"built in",
+			err, ERR_STATE,
+			"cannot wait for the health of container '%s': it has no health check",
 			container->name);
 	watch_fd = open_watch(container, err);
 	if (watch_fd < 0)
@@ -140,10 +152,12 @@ int container_wait(struct engine *engine, struct container *container, unsigned 
 				connection_fd = -1;
 		}
 		/* the interval matters only for what is not told */
-		told = wait_for_change(
-			watch_fd, &connection_fd,
-			connection_fd >= 0 && !(conditions & BIT(WAIT_PAUSED)) ? -1 : interval_ms,
-			&exit, err);
+		told = wait_for_change(watch_fd, &connection_fd,
+				       connection_fd >= 0 &&
+						       !(conditions & (BIT(WAIT_PAUSED) | HEALTH))
+					       ? -1
+					       : interval_ms,
+				       &exit, err);
 		if (told < 0)
 			return -1;
 		if (told > 0 && conditions & ENDED) {
