@@ -268,8 +268,12 @@ static void init_libsubid(void *library)
 static void *open_libsubid(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(subid_libraries); i++) {
+		/* it stays loaded after the first time, and is initialized then: it keeps a copy of each name */
+		bool known = dlopen(subid_libraries[i], RTLD_NOW | RTLD_NOLOAD) != NULL;
 		void *library = dlopen(subid_libraries[i], RTLD_NOW | RTLD_LOCAL);
 
+		if (library != NULL && !known)
+			init_libsubid(library);
 		if (library != NULL)
 			return library;
 	}
@@ -289,7 +293,6 @@ static int ask_ranges(const char *owner, const char *number, struct id_ranges *r
 		return read_subid_file(&subid_gid, owner, number, &ranges->gid, err);
 	}
 
-	init_libsubid(library);
 	/* the library stays loaded: it may have registered things of its own dependencies */
 	if (ask_libsubid(library, &subid_uid, owner, &ranges->uid, err) < 0)
 		return -1;
