@@ -24,6 +24,7 @@ struct create_mount {
 	char *destination;   /* absolute, clean */
 	struct strv options; /* as they go into the OCI configuration */
 	bool read_only, no_copy, anonymous, copy_up;
+	bool hidden; /* of the engine: inspect does not show it */
 	char *subpath;
 	char *mount_point; /* a volume's directory, once it is made */
 };
@@ -68,13 +69,18 @@ int create_env_file(const char *path, struct strv *env, struct err *err);
 int create_network_mode(struct create *create, struct err *err);
 int create_namespaces(struct create *create, struct err *err);
 int create_network(struct create *create, struct err *err);
-/** Capabilities, seccomp, masks, devices, rlimits, sysctls. create_security.c */
+/** Capabilities, seccomp, masks, rlimits, sysctls. create_security.c */
 int create_security(struct create *create, struct err *err);
+/** Devices are bind mounts: after the mount of /dev. create_security.c */
+int create_devices(struct create *create, struct err *err);
 /** Mounts of the user and of the system. create_mounts.c, create_mount_parse.c */
 int create_mounts(struct create *create, struct err *err);
 /** Limits, restart, log, health. create_limits.c, create_life.c */
 int create_limits(struct create *create, struct err *err);
 int create_life(struct create *create, struct err *err);
+/** --secret: looked up and planned; then copied into the container's staged directory. create_secrets.c */
+int create_secrets(struct create *create, struct err *err);
+int create_apply_secrets(struct create *create, int container_fd, struct err *err);
 /** The health check, of the options and the image. create_health.c */
 int create_health(struct create *create, struct err *err);
 

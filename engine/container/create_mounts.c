@@ -365,9 +365,6 @@ static int compare_depth(const void *a, const void *b)
 
 int create_mounts(struct create *create, struct err *err)
 {
-	if (create->opts->secrets.count > 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --secret: secrets are not supported");
 	if (create->opts->chroot_dirs.count > 0 || create->opts->requires.count > 0 ||
 	    create->opts->pod != NULL)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -376,7 +373,7 @@ int create_mounts(struct create *create, struct err *err)
 			       create->opts->pod != NULL	  ? "--pod"
 			       : create->opts->requires.count > 0 ? "--requires"
 								  : "--chrootdirs");
-	if (user_mounts(create, err) < 0)
+	if (user_mounts(create, err) < 0 || create_secrets(create, err) < 0)
 		return -1;
 	for (size_t i = 0; i < create->opts->volumes_from.count; i++)
 		if (volumes_from(create, create->opts->volumes_from.items[i], err) < 0)
@@ -386,7 +383,7 @@ int create_mounts(struct create *create, struct err *err)
 		return -1;
 	fix_bind_sources(create);
 	file_mounts(create);
-	if (time_zone(create, err) < 0)
+	if (time_zone(create, err) < 0 || create_devices(create, err) < 0)
 		return -1;
 	if (create->mount_count > 1)
 		qsort(create->mounts, create->mount_count, sizeof(*create->mounts), compare_depth);
