@@ -8,6 +8,7 @@
  */
 #include "base/record.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,6 +27,7 @@
 #define RECORD_MAGIC "dhow-record "
 #define RECORD_MODE  0600
 
+#define TMP_PREFIX ".tmp-"
 /* ".tmp-0123456789abcdef" */
 #define TMP_NAME_MAX 24
 
@@ -37,7 +39,24 @@ static void make_tmp_name(char name[TMP_NAME_MAX])
 		if (errno != EINTR)
 			BUG("the kernel has no random bytes");
 	}
-	snprintf(name, TMP_NAME_MAX, ".tmp-%016" PRIx64, number);
+	snprintf(name, TMP_NAME_MAX, TMP_PREFIX "%016" PRIx64, number);
+}
+
+void record_sweep(int dir_fd)
+{
+	int list_fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = list_fd >= 0 ? fdopendir(list_fd) : NULL;
+	const struct dirent *entry;
+
+	if (dir == NULL) {
+		fd_close(&list_fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (str_after(entry->d_name, TMP_PREFIX) != NULL)
+			unlinkat(dir_fd, entry->d_name, 0);
+	}
+	closedir(dir);
 }
 
 /* Write everything into the new file, and sync it when durable. 0 or -errno. */

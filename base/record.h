@@ -59,6 +59,11 @@ void record_format(struct strbuf *out, const char *kind, unsigned version, const
 /** A file that is no record (it has a format of its own), published in the same way. */
 int record_publish_raw(int dir_fd, const char *name, const void *data, size_t length, mode_t mode,
 		       unsigned flags, struct err *err);
+/**
+ * Remove the names that writers left in dir_fd when they were killed (no reader looks at them). The caller holds the lock that all
+ * writers of this directory hold. Quiet: what cannot be removed stays.
+ */
+void record_sweep(int dir_fd);
 uint32_t crc32_ieee(const void *data, size_t length);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * storage/image_index.c - index.json and oci-layout, so that other tools can read images/ as an OCI layout
  *
- * Derived from the records whenever they change, never read by us, so not worth a sync.
+ * Derived from the records whenever they change, never read by us, so not worth a sync. It is written under the images lock, which is
+ * also the moment to remove what killed writers left beside the records.
  */
 #include "storage/image_private.h"
 
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/record.h"
 #include "storage/store.h"
 
@@ -90,10 +92,25 @@ static int write_index(struct store *store, struct err *err)
 				  err);
 }
 
+/* We hold the lock that every writer of these holds, so what is half written was written by somebody who is dead. */
+static void sweep(const struct store *store)
+{
+	static const char *const dirs[] = { "images", IMAGE_RECORDS_DIR, IMAGE_NAMES_DIR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		cleanup_fd int fd =
+			path_open_beneath(store->root_fd, dirs[i], O_RDONLY | O_DIRECTORY, 0);
+
+		if (fd >= 0)
+			record_sweep(fd);
+	}
+}
+
 void image_index_write(struct store *store)
 {
 	struct err ignored; /* the next change writes it anew; the disk may be full just now */
 
+	sweep(store);
 	if (write_index(store, &ignored) < 0)
 		debug("cannot write the index for other tools: %s, ignoring", ignored.msg);
 }

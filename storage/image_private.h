@@ -91,7 +91,7 @@ void image_finish_removal(struct store *store, int tmp_fd, const char *name);
 #define IMAGE_REMOVAL_KIND "rmi"
 
 /* image_index.c */
-/** Write index.json and oci-layout anew from what is there. Derived, so not durable, and a failure is not the caller's. */
+/** Under the images lock: write index.json and oci-layout anew from what is there, and sweep. Derived, so not durable, and a failure is not the caller's. */
 void image_index_write(struct store *store);
 
 /* layer.c */

@@ -203,6 +203,21 @@ static void test_a_removal_that_broke_off_is_finished(void **state)
 	unit_store_remove(&unit);
 }
 
+static void test_what_killed_writers_left_is_swept(void **state)
+{
+	struct unit_store unit = unit_store_make();
+	static const char *const left[] = { "images/.tmp-0123456789abcdef",
+					    "images/records/.tmp-0123456789abcdef",
+					    "images/names/.tmp-0123456789abcdef" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		unit_write(unit.store->root_fd, left[i], "half");
+	unit_image(unit.store, 100, 0, "a");
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		assert_int_equal(faccessat(unit.store->root_fd, left[i], F_OK, 0), -1);
+	unit_store_remove(&unit);
+}
+
 static void test_put_wants_all_parts(void **state)
 {
 	struct unit_store unit = unit_store_make();
@@ -518,6 +533,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_very_long_names),
 	cmocka_unit_test(test_remove_keeps_what_others_need),
 	cmocka_unit_test(test_a_removal_that_broke_off_is_finished),
+	cmocka_unit_test(test_what_killed_writers_left_is_swept),
 	cmocka_unit_test(test_put_wants_all_parts),
 	cmocka_unit_test(test_a_damaged_record_is_listed_and_removed),
 	cmocka_unit_test(test_a_damaged_record_is_replaced_by_put),
