@@ -111,7 +111,16 @@ static void answer_key(const struct store *store, bool single, struct strbuf *ke
 		    single);
 }
 
-static bool read_answer(struct store *store, const char *key, enum storage_driver *ret_driver)
+/* fuse-overlayfs can be installed or removed at any time; native overlay comes and goes with the kernel. */
+static bool is_still_true(enum storage_driver driver, bool single)
+{
+	if (driver == STORAGE_DRIVER_OVERLAY && !single)
+		return true;
+	return rootfs_fuse_available(NULL) == (driver == STORAGE_DRIVER_FUSE_OVERLAYFS);
+}
+
+static bool read_answer(struct store *store, const char *key, bool single,
+			enum storage_driver *ret_driver)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	const char *name;
@@ -121,7 +130,7 @@ static bool read_answer(struct store *store, const char *key, enum storage_drive
 		return false;
 	name = str_after(text.data, key);
 	driver = name != NULL ? storage_driver_parse(name) : -1;
-	if (driver < 0)
+	if (driver < 0 || !is_still_true((enum storage_driver)driver, single))
 		return false;
 	*ret_driver = (enum storage_driver)driver;
 	return true;
@@ -155,7 +164,7 @@ int rootfs_driver(struct store *store, enum storage_driver *ret_driver, struct e
 	if (store_idmaps(store, &maps, err) < 0)
 		return -1;
 	answer_key(store, maps->single, &answer);
-	if (read_answer(store, answer.data, ret_driver))
+	if (read_answer(store, answer.data, maps->single, ret_driver))
 		return 0;
 
 	*ret_driver = find_driver(store, maps->single);
