@@ -275,7 +275,7 @@ static int apply_mounts(struct create *create, struct strv *made, struct err *er
 				: xasprintf("%s/%s", mount->mount_point, mount->subpath);
 		create_spec_mount(create, mount->destination, volume ? "bind" : mount->type, source,
 				  &mount->options);
-		if (volume || str_equal(mount->type, "bind"))
+		if (!mount->hidden && (volume || str_equal(mount->type, "bind")))
 			json_array_append_new(shown, mount_json(mount));
 		if (mount->copy_up && volume) {
 			json_t *item = json_object();
@@ -387,7 +387,8 @@ static int create_apply(struct create *create, struct err *err)
 	if (apply_mounts(create, &made, err) < 0 ||
 	    staging_new(store, "container", &staging, err) < 0)
 		goto undo;
-	if (apply_records(create, staging.dir_fd, err) < 0 ||
+	if (create_apply_secrets(create, staging.dir_fd, err) < 0 ||
+	    apply_records(create, staging.dir_fd, err) < 0 ||
 	    apply_publish(create, &staging, err) < 0)
 		goto undo;
 	return 0;

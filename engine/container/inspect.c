@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "engine/container/record.h"
+#include "engine/container/secrets.h"
 #include "engine/container/state.h"
 #include "engine/health.h"
 
@@ -228,6 +229,12 @@ static json_t *inspect_config(const struct inspect *inspect)
 	json_put_bool(object, "Passwd", json_get_bool(inspect->asked, true, "passwd", NULL));
 	json_put_string(object, "sdNotifyMode", "ignore");
 	json_put(object, "ExposedPorts", exposed);
+	json_t *secrets = container_secrets(inspect->container);
+
+	if (json_array_size(secrets) > 0)
+		json_put(object, "Secrets", secrets);
+	else
+		json_decref(secrets);
 	return object;
 }
 

@@ -45,6 +45,7 @@
  *					no limit], "maxFiles": n [1]}
  *	stop				{"signal": n [15], "timeoutS": n [10]}
  *	restart				{"policy": "no"|"on-failure"|"always"|"unless-stopped", "max": n [0: no limit]}
+ *	secrets				[{"id", "name", "type": "mount"|"env", "target", "uid", "gid", "mode"}]; the bytes of the N-th are in secrets/N [none]
  *	health				the health check, see engine/health.h [none]
  *	cgroup				{"mode": "enabled"|"disabled"|"no-conmon"|"split" ["enabled"], "parent": text [null]}
  *	limits				struct cgroup_limits: pidsMax [2048], pidsDefault bool [true when pidsMax is missing], memoryMax, memorySwapMax,
@@ -112,6 +113,7 @@
 #define KEY_STOP	    "stop"
 #define KEY_RESTART	    "restart"
 #define KEY_CGROUP	    "cgroup"
+#define KEY_SECRETS	    "secrets"
 #define KEY_HEALTH	    "health"
 #define KEY_LIMITS	    "limits"
 
@@ -140,6 +142,13 @@
 #define KEY_COPY_UPS	 "copyUps"
 #define KEY_VOLUME	 "volume"
 #define KEY_DESTINATION	 "destination"
+
+/* of secrets, besides id and name */
+#define KEY_SECRET_TYPE	  "type"
+#define KEY_SECRET_TARGET "target"
+#define KEY_SECRET_UID	  "uid"
+#define KEY_SECRET_GID	  "gid"
+#define KEY_SECRET_MODE	  "mode"
 
 /* of network */
 #define KEY_PORTS	   "ports"

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "engine/container/record.h"
+#include "engine/container/secrets.h"
 #include "storage/volume.h"
 
 #include <errno.h>
@@ -30,7 +31,14 @@ int container_read_config(const struct container *container, json_t **ret_config
 			       container->name);
 	*ret_config = json_parse_limited(text.data, text.length, CONFIG_LIMIT_BYTES,
 					 "container configuration", err);
-	return *ret_config == NULL ? -1 : 0;
+	if (*ret_config == NULL)
+		return -1;
+	status = container_add_secret_variables(container, *ret_config, err);
+	if (status < 0) {
+		json_decref(*ret_config);
+		*ret_config = NULL;
+	}
+	return status;
 }
 
 /* ---- namespaces of others ---- */
