@@ -390,7 +390,8 @@ static void reset_signals(void)
 {
 	sigset_t none;
 
-	for (int i = 1; i < NSIG; i++)
+	/* execve does it for handlers; what the caller's shell ignored (nohup, "&") must not stay so. Nobody ignores real-time signals. */
+	for (int i = 1; i < SIGSYS + 1; i++)
 		signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
