@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,12 +73,20 @@ static const struct slot slot_empty = {
 	.result = UNPACK_RESULT_INIT,
 };
 
+/* A part that is worth keeping for a retry: documents are read from their beginning anyway. */
+static bool is_worth_keeping(const struct slot *slot)
+{
+	struct stat st;
+
+	return slot->is_layer && fstat(slot->partial.fd, &st) == 0 && st.st_size > 0;
+}
+
 static void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard)
 {
 	if (slot->unpacking)
 		unpack_abort(&slot->unpacker);
 	staging_discard(supervisor->store, &slot->staging);
-	blob_partial_close(supervisor->store, &slot->partial, discard);
+	blob_partial_close(supervisor->store, &slot->partial, discard || !is_worth_keeping(slot));
 	fd_close(&slot->lock_fd);
 	unpack_result_release(&slot->result);
 	*slot = slot_empty;
