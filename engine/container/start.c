@@ -135,6 +135,16 @@ static int start_network(struct start *start, struct err *err)
 	return network_start(&start->network, &start->handle, err);
 }
 
+/* The network failed; when the init has ended meanwhile, why it did is the true cause. Keeps the kind of failure otherwise. */
+static int network_failed(struct start *start, struct err *err)
+{
+	struct err of_init = { 0 };
+
+	if (runtime_sync_wait_ready(&start->sync, &of_init) < 0 && of_init.msg[0] != '\0')
+		*err = of_init;
+	return -1;
+}
+
 /* From the fork to the program. */
 static int launch(struct start *start, struct err *err)
 {
@@ -148,7 +158,7 @@ static int launch(struct start *start, struct err *err)
 	if (!start->new_userns && runtime_sync_mapped(&start->sync, err) < 0)
 		return -1;
 	if (start_network(start, err) < 0)
-		return -1;
+		return network_failed(start, err);
 	if (runtime_sync_wait_ready(&start->sync, err) < 0)
 		return -1;
 	if (network_finish(&start->network, &start->handle, err) < 0)
