@@ -69,6 +69,8 @@ const struct noun nouns[] = {
 	X(cmd_secret_exists)                                                                       \
 	X(cmd_secret_rm)                                                                           \
 	X(cmd_healthcheck_run)                                                                     \
+	X(cmd_system_df)                                                                           \
+	X(cmd_system_prune)                                                                        \
 	X(cmd_complete)
 
 #define DECLARE(name) extern const struct cmd name;
