@@ -97,9 +97,8 @@ static int system_mounts(struct create *create, struct err *err)
 				     : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
 	}
 	bool host_ipc = str_equal_null(opts->ipc, "host");
-	if (!is_planned(create, "/dev/mqueue") && host_ipc)
-		system_mount(create, "/dev/mqueue", "bind", "rbind,nosuid,noexec,nodev");
-	else if (!is_planned(create, "/dev/mqueue"))
+	/* with the host's ipc namespace the runtime shows the host's, if there is one */
+	if (!is_planned(create, "/dev/mqueue"))
 		system_mount(create, "/dev/mqueue", "mqueue", "nosuid,noexec,nodev");
 	if (!is_planned(create, "/sys/fs/cgroup"))
 		system_mount(create, "/sys/fs/cgroup", "cgroup",

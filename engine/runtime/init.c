@@ -164,8 +164,11 @@ static int run(struct init *init, int *started_fd, struct err *err)
 	if (program_needs_proc(&plan->program) &&
 	    program_write_proc(&plan->program, init->proc_fd, err) < 0)
 		return -1;
-	/* root of a user namespace that we joined could look at us (R5) if it sees us */
-	if (!init->own_pids && !plan->namespaces[NAMESPACE_USER].fresh)
+	/*
+	 * R5: processes of a joined pid namespace see us. Without CAP_SYS_PTRACE they cannot look at who has more capabilities than they have;
+	 * with it they can, unless we are not dumpable. The network helper must look at us, too: then that comes with the go.
+	 */
+	if (!init->own_pids && !plan->namespaces[NAMESPACE_NETWORK].fresh)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (ops_apply(init, err) < 0)
 		return -1;

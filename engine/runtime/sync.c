@@ -117,7 +117,12 @@ int runtime_sync_result(struct runtime_sync *sync, struct err *err)
 int sync_child_wait(int child_fd, char what, struct err *err)
 {
 	char word;
-	ssize_t length = receive(child_fd, &word, 1);
+	ssize_t length;
+
+	/* C may say that maps are written also where I has not to wait for them, because it joined a user namespace */
+	do
+		length = receive(child_fd, &word, 1);
+	while (length == 1 && word == SYNC_MAPPED && what != SYNC_MAPPED);
 
 	/* nobody is left to report to */
 	if (length == 0)
