@@ -2,12 +2,12 @@
 /*
  * storage/store.h - the store on disk: its directories, locks, staging
  *
- * Door 1 of 5 (store.h, image.h, layer.h, rootfs.h, volume.h; unpack.h is for libexec/dhow/transfer only).
+ * Door 1 of 6 (store.h, image.h, layer.h, rootfs.h, volume.h, secret.h; unpack.h is for libexec/dhow/transfer only).
  *
  *	$XDG_DATA_HOME/dhow/ (--root)
  *	  images/	OCI image layout: oci-layout, index.json (derived), blobs/sha256/HEX; records/HEX; names/ESCAPED-NAME
  *	  layers/sha256/HEX/	diff/ meta		keyed by diffID
- *	  containers/ID/  names/  volumes/NAME/  networks/  secrets/  cache/  tmp/	(containers, names: engine/container)
+ *	  containers/ID/  names/  volumes/NAME/  networks/  secrets/  events/  cache/  tmp/	(containers, names: engine/container)
  *	$XDG_RUNTIME_DIR/dhow/ (--runroot)	sockets, cached filters and ranges; may be lost at any time
  *
  * Publishing is a rename (R27): staging_new() makes tmp/NAME with a lock held; work happens inside; staging_publish() syncs

@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# looking at containers: top, stats, events, health; secrets; what the store takes on the disk
+load lib
+
+@test "top shows ids and names as the container sees them, and runs nothing in it" {
+	run_ok run -d --name $C --network none -u 1234 $IMAGE sh -c 'sleep 777 & exec sleep 1000'
+	wait_for 10 top_has $C "sleep 777"
+	run_ok top $C
+	[[ $out =~ ^USER\ +PID\ +PPID\ +%CPU\ +ELAPSED\ +TTY\ +TIME\ +COMMAND ]]
+	[[ $out =~ 1234\ +1\ +0\  ]]
+	run_ok top $C pid ppid args hpid
+	[[ $out =~ $'\n1 '\ +0\ +sleep\ 1000\ +$(dhow inspect --format '{{.State.Pid}}' $C) ]]
+	run_ok top $C -eo pid,comm
+	[[ $out =~ ^PID\ +COMMAND$'\n1 '\ +sleep ]]
+	run_fails 125 top $C nonsense
+	has "$err" nonsense
+	run_fails 125 top $C -Z
+	run_ok stop -t 0 $C
+	run_fails 125 top $C
+	has "$err" "state improper"
+}
+top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
+
+@test "a process cannot steer the terminal of top by its name" {
+	run_ok run -d --name $C --network none $IMAGE sh -c 'sleep 1000; :' $'a\033[31m'
+	run_ok top $C args
+	has "$out" '\x1b[31m'
+	hasnt "$out" $'\033'
+}
+
+@test "stats counts processes, and says when they are all that it has" {
+	run_ok run -d --name $C --network none $IMAGE sleep 1000
+	run_ok stats --no-stream --format json $C
+	eq "$(jq -r '.[0].name' <<<"$out")" $C
+	eq "$(jq -r '.[0].pids' <<<"$out")" 1
+	run_ok stats --no-stream --format '{{.Name}} {{.PIDs}}'
+	eq "$out" "$C 1"
+	run_ok stop -t 0 $C
+	run_ok stats --no-stream --format '{{.Name}}'
+	eq "$out" ""
+}
+
+@test "a secret is a file with owner and mode, or a variable, and in no record" {
+	printf 'Zq7-needle' >"$T/s"
+	run_ok secret create $C "$T/s"
+	[[ $out =~ ^[0-9a-f]{25}$ ]]
+	run_fails 125 secret create $C "$T/s"
+	run_ok run --rm --network none --secret $C $IMAGE sh -c "cat /run/secrets/$C; stat -c ' %u:%g:%a' /run/secrets/$C"
+	eq "$out" "Zq7-needle 0:0:444"
+	run_ok run --rm --network none --secret $C,target=/etc/t,uid=7,gid=8,mode=400 $IMAGE stat -c %u:%g:%a /etc/t
+	eq "$out" 7:8:400
+	run_ok run -d --name $C --network none --secret $C,type=env,target=PW $IMAGE sleep 1000
+	run_ok secret rm $C
+	run_ok exec $C sh -c 'echo $PW'
+	eq "$out" Zq7-needle
+	run_ok inspect $C
+	hasnt "$out" Zq7
+	! grep -rq Zq7 "$W/store/containers/"*/*.json || complain "the secret is in a record"
+	run_fails 125 run --rm --secret $C $IMAGE true
+	run_fails 125 run --rm --secret $C,type=x $IMAGE true
+	run_fails 125 secret rm $C
+}
+
+@test "a health check goes from starting to healthy to unhealthy, with its log" {
+	run_ok run -d --name $C --network none --health-cmd 'echo looked; test -e /tmp/ok' --health-retries 2 --health-interval 1h $IMAGE sleep 1000
+	run_ok inspect --format '{{.State.Health.Status}}' $C
+	eq "$out" starting
+	run_exits 1 healthcheck run $C
+	run_ok exec $C touch /tmp/ok
+	run_ok healthcheck run $C
+	run_ok ps --format '{{.Status}}'
+	has "$out" "(healthy)"
+	run_ok wait --condition healthy $C
+	run_ok exec $C rm /tmp/ok
+	run_exits 1 healthcheck run $C
+	run_exits 1 healthcheck run $C
+	run_ok inspect $C
+	eq "$(jq -c '.[0].State.Health | [.Status, .FailingStreak, (.Log | length), .Log[-1].ExitCode, .Log[-1].Output]' <<<"$out")" '["unhealthy",2,4,1,"looked\n"]'
+	run_ok ps -q --filter health=unhealthy
+	[ -n "$out" ] || complain "the filter finds nothing"
+	run_ok events --stream=false --filter container=$C --filter event=health_status --format '{{.HealthStatus}}'
+	eq "$out" $'healthy\nunhealthy'
+	run_ok restart -t 0 $C
+	run_ok inspect --format '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' $C
+	eq "$out" "starting 0"
+}
+
+@test "a check that hangs is killed, and on-failure acts" {
+	run_ok run -d --name $C --network none --health-cmd 'echo slow; sleep 1000' --health-timeout 1s --health-retries 1 --health-on-failure kill $IMAGE sleep 1000
+	run_exits 1 healthcheck run $C
+	run_ok inspect --format '{{.State.Status}} {{.State.ExitCode}}' $C
+	eq "$out" "exited 137"
+	run_fails 125 run --rm --health-interval 3s $IMAGE true
+	has "$err" "--health-interval"
+	run_fails 125 run --rm --health-cmd x --health-retries 0 $IMAGE true
+}
+
+@test "events go to who follows, and filters choose" {
+	start_background dhow events --since "$(date +%s)" --filter type=secret --filter secret=$C --format '{{.Status}} {{.Name}}'
+	printf x >"$T/s"
+	run_ok secret create $C "$T/s"
+	run_ok secret rm $C
+	wait_for 10 grep -qx "remove $C" "$T/background.out"
+	eq "$(cat "$T/background.out")" "create $C"$'\n'"remove $C"
+	run_ok events --stream=false --since 1h --until 0s --format json
+	eq "$(tail -1 <<<"$out" | jq -r .Type)" secret
+	run_fails 125 events --filter nonsense=1
+	run_fails 125 events --since yesterday
+}
+
+@test "system df adds up to what du says, and prune says what was had back" {
+	run_ok run --name $C --network none -v $C:/v $IMAGE sh -c 'head -c 3000000 /dev/zero >/x; head -c 5000000 /dev/zero >/v/y; mkdir -m 700 /z; chown 5 /z'
+	run_ok system df --format '{{.RawSize}}'
+	local sum=$(($(tr '\n' + <<<"$out")0)) disk
+	disk=$(dhow unshare du -sB1 "$W/store" | cut -f1)
+	((sum <= disk && sum * 100 >= disk * 98)) || complain "df says $sum, du says $disk"
+	run_ok system df -v
+	has "$out" "Local Volumes space usage:"
+	local before=$disk
+	run_ok system prune -f --volumes
+	has "$out" "Deleted Containers"
+	disk=$(dhow unshare du -sB1 "$W/store" | cut -f1)
+	((before - disk > 8000000)) || complain "only $((before - disk)) bytes were freed"
+	has "$out" "Total reclaimed space: 8."
+}
