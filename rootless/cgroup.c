@@ -316,17 +316,12 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 	if (check_name(name, err) < 0 || cgroup_limits_check(limits, err) < 0)
 		return -1;
 
-	if (manager == CGROUP_MANAGER_SYSTEMD ||
-	    (manager == CGROUP_MANAGER_AUTO && cgroup_systemd_is_there() &&
-	     (parent == NULL || str_ends_with(parent, ".slice")))) {
+	/* Only when it was asked for: systemd makes a scope around a process that it is given, and that is ours, not the container's. */
+	if (manager == CGROUP_MANAGER_SYSTEMD) {
 		if (!cgroup_systemd_is_there())
 			return no_systemd(err);
-		if (create_in_scope(parent != NULL ? parent : SYSTEMD_SLICE, name, limits,
-				    pids_is_default, ret_cgroup, err) == 0)
-			return 0;
-		if (manager == CGROUP_MANAGER_SYSTEMD || err->kind != ERR_UNAVAILABLE)
-			return -1;
-		debug("systemd does not answer, ignoring: %s", err->msg);
+		return create_in_scope(parent != NULL ? parent : SYSTEMD_SLICE, name, limits,
+				       pids_is_default, ret_cgroup, err);
 	}
 
 	if (parent == NULL || manager == CGROUP_MANAGER_NONE) {

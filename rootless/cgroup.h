@@ -2,7 +2,7 @@
 /*
  * rootless/cgroup.h - a cgroup of the container's own, cgroup v2 only (R10)
  *
- * Two managers behind one table: "systemd" asks the user's systemd over D-Bus for a scope (loaded on demand), "cgroupfs" makes
+ * Two managers behind one table: "systemd", only when asked for, asks the user's systemd over D-Bus for a scope, "cgroupfs" makes
  * a directory in a subtree that is delegated to the user: the parent of the own cgroup, when its cgroup.procs may be written.
  * Where neither is possible there is no cgroup: limits that were asked for are refused with the reason, and
  * everything else works. The monitor stays outside the container's cgroup.
