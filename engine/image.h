@@ -87,7 +87,7 @@ struct image_rm_opts {
 /**
  * Take the name away, and the image with its last name; all images when text is NULL. In use by a container: ERR_IN_USE, unless
  * force (the containers are removed).
- * @param ret_untagged, ret_deleted  what rmi prints
+ * @param ret_untagged  what rmi prints; so is ret_deleted
  */
 int image_rm(struct engine *engine, const char *text, const struct image_rm_opts *opts,
 	     struct strv *ret_untagged, struct strv *ret_deleted, struct err *err);
