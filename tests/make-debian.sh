@@ -15,6 +15,6 @@ for conf in /etc/apt/apt.conf.d/*; do
 	[ -f "$conf" ] && grep -q '^Acquire' "$conf" && ! grep -q 'DPkg::' "$conf" && options+=("--aptopt=$conf")
 done
 mkdir -p "$(dirname "$file")"
-mmdebstrap --quiet --variant=minbase --include=nginx-light,python3-minimal "${options[@]}" "$codename" "${file%.tar}.new.tar" "$uri" </dev/null
+mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include=nginx-light,python3-minimal "${options[@]}" "$codename" "${file%.tar}.new.tar" "$uri" </dev/null
 mv "${file%.tar}.new.tar" "$file"
 chmod 644 "$file"
