@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -208,7 +209,9 @@ int runtime_clone(struct runtime_plan *plan, const struct runtime_io *io, struct
 
 /* ---- ahead of time ---- */
 
-/* Holds the namespace until its pipe ends. Shares memory with its parent: system calls only. */
+#define HOLDER_STACK_BYTES 16384
+
+/* Holds the namespace until its pipe ends. Shares memory with its parent, also errno: system calls only, and no look at their results. */
 static int holder_main(void *arg)
 {
 	const int *fds = arg;
@@ -216,8 +219,7 @@ static int holder_main(void *arg)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	syscall(SYS_close, fds[1]);
-	while (syscall(SYS_read, fds[0], &byte, 1) < 0 && errno == EINTR)
-		;
+	syscall(SYS_read, fds[0], &byte, 1);
 	_exit(0);
 }
 
@@ -231,12 +233,15 @@ int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_u
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "cannot make a pipe");
 
-	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-	pid_t pid = sys_clone3(&args, sizeof(args));
-	if (pid < 0 && errno == ENOSYS)
-		pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid == 0)
-		holder_main(fds);
+	/*
+	 * No copy of our memory: after a fork every page that we write to would cost a fault. The pipe's ends and the stack stay where they are for
+	 * as long as the holder lives, and there is one at a time.
+	 */
+	static char stack[HOLDER_STACK_BYTES] __attribute__((aligned(16)));
+	static int holder_fds[2];
+	memcpy(holder_fds, fds, sizeof(holder_fds));
+	pid_t pid = clone(holder_main, stack + sizeof(stack), CLONE_VM | CLONE_NEWUSER | SIGCHLD,
+			  holder_fds);
 	fd_close(&fds[0]);
 	if (pid < 0) {
 		int errno_value = errno;
