@@ -2,16 +2,12 @@
 #
 # One makefile, no configure step. Everything is made below $(BUILD). `make help` lists the targets.
 #
-#   make SAN=1          AddressSanitizer and UBSan, in build-san/
-#   make BUILD=DIR      somewhere else, for a second tree beside the first
-#   make FOLDERS=base   only this folder
-#   config.mak          local settings, read if it is there (CC = gcc-14, PREFIX = /usr, ...)
+# SAN=1: ASan and UBSan; BUILD=DIR: another place; FOLDERS=base: only this one; config.mak: local settings (CC = gcc-14)
 #
 # Each folder becomes a static library and binaries take only the objects that they need: this is what keeps the heavy
 # libraries of `transfer` out of `dhow`, whose start must cost less than a millisecond.
 
 -include config.mak
-
 # `make V=1` shows whole commands
 Q := $(if $(V),,@)
 begin = @mkdir -p $(@D)$(if $(V),, && echo '  $(1) $@')
@@ -147,10 +143,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_DRIVER) $(LIBS)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
 
 tests: $(UNIT_TESTS) $(FUZZ_CORPUS) $(KERNEL_TESTS)
-
 unit: $(if $(T),$(BUILD)/tests/unit/test-$(T:test-%=%),$(UNIT_TESTS))
 	@status=0; for test in $^; do echo "== $${test##*/}"; $$test || status=1; done; exit $$status
-
 corpus: $(FUZZ_CORPUS)
 	@status=0; for test in $^; do name=$${test##*/fuzz-}; $$test tests/fuzz/corpus/$$name || status=1; done; exit $$status
 
@@ -167,7 +161,6 @@ check-all: deps-test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)$(MAKE) --no-print-directory SAN=1 tests
 	BUILD=$(BUILD) tests/check.sh --all $(T)
-
 check-includes:
 	@CC='$(CC)' tests/check-includes.sh
 
@@ -177,17 +170,14 @@ demo: deps
 
 bench: all
 	BUILD=$(BUILD) tests/bench.sh
-
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
 lint: check-includes
 	clang-format --dry-run -Werror $(SOURCES)
 	@for header in $(filter %.h,$(SOURCES)); do \
 		clang $(CPPFLAGS_ALL) -std=gnu11 -Itests/unit -fsyntax-only -Wdocumentation -Werror -x c $$header || exit 1; done
 
-deps:
-	@sh tests/deps.sh
-deps-test:
-	@sh tests/deps.sh --test
+deps deps-test:
+	@sh tests/deps.sh $(if $(filter deps-test,$@),--test)
 
 # --- install ---
 INSTALL_TO := $(DESTDIR)$(PREFIX)
