@@ -127,6 +127,12 @@ struct runtime_io {
 	int cgroup_fd; /* CLONE_INTO_CGROUP, or -1 */
 	const struct runtime_userns
 		*userns; /* I joins it; NULL: runtime_clone() makes the user namespace */
+	bool detached;	 /* I lives on when its parent ends, before and after exec */
+	/*
+	 * A listening SOCK_SEQPACKET socket: when I is ready it says so and waits there for the go of whoever connects, who continues the
+	 * conversation (OCI's create and start are two processes). NULL: C goes on itself.
+	 */
+	const int *start_listen_fd;
 };
 
 /** The two ends of the conversation between C and I. */
