@@ -121,6 +121,7 @@ void commands_help(const struct cli *cli, struct strbuf *out)
 			if ((int)cmd->section != section || cmd->hidden)
 				continue;
 			if (column + strlen(cmd->paths[0]) > 68) {
+				strbuf_truncate(out, out->length - 1);
 				strbuf_adds(out, "\n        ");
 				column = 0;
 			}

@@ -84,6 +84,18 @@ static json_t *info_store(struct cli *cli, json_t *problems, struct err *err)
 	return object;
 }
 
+/* A file that cannot be read stops pulls, but not what is told about the rest. */
+static json_t *info_registries(struct cli *cli, json_t *problems)
+{
+	struct err err;
+	json_t *object = image_registries_json(cli->engine, &err);
+
+	if (object != NULL)
+		return object;
+	info_problem(problems, &err);
+	return json_object();
+}
+
 static json_t *info_plugins(void)
 {
 	static const char *const logs[] = { "k8s-file", "json-file", "none", "passthrough" };
@@ -141,9 +153,12 @@ static int info_run(struct cli *cli, void *opts_, const struct strv *args, struc
 		json_decref(problems);
 		return -1;
 	}
+
+	json_t *registries = info_registries(cli, problems);
+
 	json_put(object, "host", info_host(cli, problems));
 	json_put(object, "store", store);
-	json_put(object, "registries", json_object());
+	json_put(object, "registries", registries);
 	json_put(object, "plugins", info_plugins());
 	json_put(object, "version", version_json());
 

@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+/** Add a line to problems: the sentence and its cure. */
+void info_problem(json_t *problems, const struct err *err);
 /** The "host" object. problems (owned from now on) is filled, and becomes a member. New reference. */
 json_t *info_host(struct cli *cli, json_t *problems_take);
 /** Name of the storage driver that this machine can use; a problem when none works. */

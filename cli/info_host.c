@@ -25,7 +25,7 @@
 
 #define TEXT_LIMIT_BYTES (64U << 10)
 
-static void add_problem(json_t *problems, const struct err *err)
+void info_problem(json_t *problems, const struct err *err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
@@ -41,7 +41,7 @@ const char *info_driver(struct cli *cli, json_t *problems)
 	struct err err;
 
 	if (rootfs_driver(cli->engine->store, &driver, &err) < 0) {
-		add_problem(problems, &err);
+		info_problem(problems, &err);
 		return "none";
 	}
 	return storage_driver_name((int)driver);
@@ -69,14 +69,14 @@ static json_t *id_mappings(struct cli *cli, json_t *problems)
 	json_t *object = json_object();
 
 	if (store_idmaps(cli->engine->store, &maps, &err) < 0) {
-		add_problem(problems, &err);
+		info_problem(problems, &err);
 		return object;
 	}
 	if (maps->single) {
 		err_set(&err, ERR_UNSUPPORTED,
 			"there are no subordinate ids: containers have one id only");
 		err_hint(&err, "Add a range for your account to /etc/subuid and /etc/subgid.");
-		add_problem(problems, &err);
+		info_problem(problems, &err);
 	}
 	json_put(object, "gidmap", map_json(&maps->gid));
 	json_put(object, "uidmap", map_json(&maps->uid));
@@ -93,7 +93,7 @@ static void add_cgroup(struct cli *cli, json_t *host, json_t *problems)
 		cgroup_find_parent((enum cgroup_manager)cli->options.cgroup_manager, &parent, &err);
 
 	if (found <= 0)
-		add_problem(problems, &err);
+		info_problem(problems, &err);
 	json_put_string(host, "cgroupManager",
 			found <= 0			  ? "none"
 			: str_after(parent, "/") == NULL  ? "systemd"
@@ -160,7 +160,7 @@ static json_t *helper(const char *name, const char *cure, json_t *problems)
 	}
 	err_set(&err, ERR_UNSUPPORTED, "there is no program '%s'", name);
 	err_hint(&err, "%s", cure);
-	add_problem(problems, &err);
+	info_problem(problems, &err);
 	json_put_string(object, "executable", "");
 	return object;
 }

@@ -111,4 +111,7 @@ int image_rows(struct engine *engine, const struct image_list *list, const struc
 	       const struct strv *filters, struct image_row **ret_rows, size_t *ret_count,
 	       struct err *err);
 
+/** What registries.conf says, as `info` shows it: "search" and one object for each configured prefix. New reference; NULL with err. */
+json_t *image_registries_json(struct engine *engine, struct err *err);
+
 #endif

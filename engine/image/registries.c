@@ -472,3 +472,37 @@ int registries_endpoints(const struct registries *registries, const struct image
 	return add_endpoint(ret_list, location, name + length,
 			    json_get_bool(rule, false, "insecure", NULL), tls_verify, err);
 }
+
+/* ---- info -------------------------------------------------------------------------------------------------------------- */
+
+static json_t *rule_json(const json_t *rule)
+{
+	json_t *object = json_object();
+	json_t *mirrors = json_at(rule, "mirror", NULL);
+	const char *prefix = rule_prefix(rule);
+
+	json_put_string(object, "Prefix", prefix);
+	json_put_string(object, "Location", json_get_string(rule, prefix, "location", NULL));
+	json_put_bool(object, "Insecure", json_get_bool(rule, false, "insecure", NULL));
+	json_put_bool(object, "Blocked", json_get_bool(rule, false, "blocked", NULL));
+	json_put(object, "Mirrors", mirrors != NULL ? json_incref(mirrors) : json_null());
+	return object;
+}
+
+json_t *image_registries_json(struct engine *engine, struct err *err)
+{
+	cleanup_registries struct registries *registries = NULL;
+	size_t i;
+	json_t *rule;
+
+	if (registries_load(engine->options.registries_conf, &registries, err) < 0)
+		return NULL;
+
+	json_t *object = json_object();
+
+	if (registries->search.count > 0)
+		json_put_strv(object, "search", &registries->search);
+	json_array_foreach (registries->rules, i, rule)
+		json_put(object, rule_prefix(rule), rule_json(rule));
+	return object;
+}
