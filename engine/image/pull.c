@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "engine/image/describe.h"
+#include "engine/image/policy.h"
 
 #define PULL_ROUNDS 3
 
@@ -145,6 +146,8 @@ static int pull_name(const struct pull *pull, const struct registries *registrie
 
 	if (image_ref_parse(name, &ref, err) < 0)
 		return -1;
+	if (policy_check(pull->engine->options.policy_file, "docker", name, err) < 0)
+		return -1;
 	say(pull, "Trying to pull ", name);
 	if (pull_registry_source(registries, &ref, pull->opts, &source, err) < 0 ||
 	    pull_source(pull, source, &ref, ret_image, err) < 0)
@@ -203,8 +206,8 @@ static bool name_from_layout(const char *name, struct image_ref *ret)
 }
 
 /* "PATH[:NAME]": the source object, and the name. */
-static int local_source(const char *kind, const char *rest, json_t **ret_source, char **ret_name,
-			struct err *err)
+static int local_source(const char *policy_file, const char *kind, const char *rest,
+			json_t **ret_source, char **ret_name, struct err *err)
 {
 	bool has_name = str_equal(kind, "oci");
 	const char *colon = has_name ? strchr(rest, ':') : NULL;
@@ -214,6 +217,8 @@ static int local_source(const char *kind, const char *rest, json_t **ret_source,
 
 	if (absolute == NULL)
 		return err_sys(err, errno, "cannot open directory '%s'", path);
+	if (policy_check(policy_file, kind, absolute, err) < 0)
+		return -1;
 	*ret_source = json_object();
 	json_put_string(*ret_source, "kind", kind);
 	json_put(*ret_source, "path", json_text(absolute));
@@ -230,7 +235,7 @@ static int pull_local(const struct pull *pull, const char *kind, const char *res
 	json_t *source = NULL;
 	bool named = false;
 
-	if (local_source(kind, rest, &source, &name, err) < 0 ||
+	if (local_source(pull->engine->options.policy_file, kind, rest, &source, &name, err) < 0 ||
 	    (named = name_from_layout(name, &ref),
 	     pull_source(pull, source, named ? &ref : NULL, ret_image, err)) < 0)
 		return err_wrap(err, "cannot pull '%s:%s'", kind, rest);

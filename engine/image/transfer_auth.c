@@ -203,7 +203,7 @@ static void token_done(struct http_request *request)
 		if (request->status == 401 || request->status == 403)
 			fail(registry, ERR_AUTH,
 			     registry->username != NULL
-				     ? "refuses authentication: wrong user name or password"
+				     ? "refuses authentication: invalid user name or password"
 				     : "wants authentication");
 		else
 			err_wrap(&registry->auth_err, "cannot get a token for registry '%s'",

@@ -31,6 +31,7 @@ struct job {
 	struct digest diff_id; /* of a layer */
 	bool is_layer;
 	bool is_manifest;	       /* it is asked for as a manifest, not as a blob */
+	bool only_read;		       /* it is not stored */
 	const struct strbuf *document; /* its bytes, when they are in memory */
 	struct strbuf *capture;	       /* gets its bytes, of a small one; NULL: nobody wants them */
 	char *content_type;	       /* of a manifest, as the server says; owned */
@@ -72,7 +73,7 @@ int jobs_run(struct fetcher *fetcher, struct job *jobs, size_t count, struct err
 int job_store(struct fetcher *fetcher, const struct descriptor *descriptor,
 	      const struct strbuf *document, struct err *err);
 /**
- * A small document, fetched if it is not there, stored and read.
+ * Read a small document, from the store if it is there. It is not stored: that is done when the whole image is good.
  * @param ret_content_type  of a manifest, NULL when nobody says; yours. NULL: it is no manifest
  */
 int job_document(struct fetcher *fetcher, const struct descriptor *descriptor,

@@ -626,7 +626,8 @@ static void unauthorized(struct http *http, struct http_request *request)
 
 		if (had_one && strncmp(registry->authorization, "Basic ", 6) == 0) {
 			err_set(&request->err, ERR_AUTH,
-				"registry '%s' refuses authentication: wrong user name or password",
+				"registry '%s' refuses authentication: invalid user name or "
+				"password",
 				registry->name);
 			finish(http, request, false);
 			return;

@@ -24,28 +24,29 @@ static void digest_of(const struct strbuf *text, struct digest *ret)
 
 /* The image's own manifest: the top document, or the one of an index that serves the platform. */
 static int find_manifest(struct fetcher *fetcher, const struct manifest *top, const char *what,
-			 struct manifest *ret_manifest, struct digest *ret_digest, struct err *err)
+			 struct manifest *ret_manifest, struct strbuf *ret_text,
+			 struct descriptor *ret_descriptor, struct err *err)
 {
 	const struct descriptor *item = NULL;
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_free char *content_type = NULL;
 	cleanup_free char *item_what = NULL;
 
 	if (manifest_choose(top, &fetcher->transfer->platform, what, &item, err) < 0)
 		return -1;
 	item_what = xasprintf("manifest '%s'", item->digest.text);
-	if (job_document(fetcher, item, &text, &content_type, err) < 0)
+	if (job_document(fetcher, item, ret_text, &content_type, err) < 0)
 		return err_wrap(err, "cannot fetch %s", item_what);
 	if (content_type == NULL && *item->media_type != '\0')
 		content_type = xstrdup(item->media_type);
-	if (manifest_parse(text.data, text.length, content_type, item_what, ret_manifest, err) < 0)
+	if (manifest_parse(ret_text->data, ret_text->length, content_type, item_what, ret_manifest,
+			   err) < 0)
 		return -1;
 	if (ret_manifest->is_index)
 		return err_set(err, ERR_UNSUPPORTED, "%s is an index in an index", item_what);
 	if (*item->media_type != '\0' && !str_equal(item->media_type, ret_manifest->media_type))
 		return err_set(err, ERR_CORRUPT, "%s is not of the kind that its index says",
 			       item_what);
-	*ret_digest = item->digest;
+	*ret_descriptor = (struct descriptor){ .digest = item->digest, .bytes = item->bytes };
 	return 0;
 }
 
@@ -105,11 +106,11 @@ int fetch_image(struct fetcher *fetcher, const struct strbuf *top_text, const ch
 		struct digest *ret_index, struct err *err)
 {
 	cleanup_manifest struct manifest top = { 0 }, chosen = { 0 };
-	cleanup_strbuf struct strbuf config_text = STRBUF_INIT;
+	cleanup_strbuf struct strbuf config_text = STRBUF_INIT, chosen_text = STRBUF_INIT;
 	cleanup_json json_t *config = NULL;
 	const struct manifest *manifest = &top;
 	struct descriptor top_descriptor = { .bytes = top_text->length };
-	struct digest digest;
+	struct descriptor chosen_descriptor = { .bytes = 0 };
 
 	digest_of(top_text, &top_descriptor.digest);
 	if (digest_is_set(wanted) && !digest_equal(wanted, &top_descriptor.digest))
@@ -117,9 +118,9 @@ int fetch_image(struct fetcher *fetcher, const struct strbuf *top_text, const ch
 			       what, top_descriptor.digest.text);
 	if (manifest_parse(top_text->data, top_text->length, content_type, what, &top, err) < 0)
 		return -1;
-	digest = top_descriptor.digest;
 	if (top.is_index) {
-		if (find_manifest(fetcher, &top, what, &chosen, &digest, err) < 0)
+		if (find_manifest(fetcher, &top, what, &chosen, &chosen_text, &chosen_descriptor,
+				  err) < 0)
 			return -1;
 		manifest = &chosen;
 	}
@@ -131,11 +132,15 @@ int fetch_image(struct fetcher *fetcher, const struct strbuf *top_text, const ch
 		json_parse(config_text.data, config_text.length, "configuration of the image", err);
 	if (config == NULL)
 		return -1;
+
+	/* the documents go into the store when all that they name is there: nothing of a bad image stays to be believed */
 	if (fetch_layers(fetcher, manifest, config, what, err) < 0 ||
+	    job_store(fetcher, &manifest->config, &config_text, err) < 0 ||
+	    (top.is_index && job_store(fetcher, &chosen_descriptor, &chosen_text, err) < 0) ||
 	    job_store(fetcher, &top_descriptor, top_text, err) < 0)
 		return -1;
 
-	*ret_manifest = digest;
+	*ret_manifest = top.is_index ? chosen_descriptor.digest : top_descriptor.digest;
 	*ret_index = (struct digest){ "" };
 	if (top.is_index)
 		*ret_index = top_descriptor.digest;

@@ -364,6 +364,11 @@ static int job_step(struct job *job, struct err *err)
 		int good = job_check(job, err);
 		if (good <= 0)
 			return good;
+		if (job->only_read) {
+			job_drop(job, true);
+			job->state = JOB_DONE;
+			return 0;
+		}
 		job->state = JOB_FEEDING;
 	}
 	if (job->state == JOB_FEEDING && (job->feed_fd < 0 || job->fed == job->hashed)) {
@@ -556,6 +561,7 @@ int job_document(struct fetcher *fetcher, const struct descriptor *descriptor,
 		.descriptor = descriptor,
 		.capture = ret_text,
 		.is_manifest = ret_content_type != NULL,
+		.only_read = true,
 	};
 
 	if (descriptor->bytes > JSON_LIMIT_BYTES)

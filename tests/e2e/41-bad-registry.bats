@@ -158,7 +158,8 @@ good_twin() {
 	bad_mode ok
 	: >"$T/bad/log"
 	run_ok pull -q "$BAD/x"
-	eq "$(requests blobs)" 1
+	# the configuration again, and the rest of the layer
+	eq "$(requests blobs)" 2
 	eq "$(requests 'bytes=')" 1
 	dhow rmi "$BAD/x" >/dev/null
 	bad_mode truncate
