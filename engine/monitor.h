@@ -20,6 +20,7 @@
  *	fd 12	write end of the network helper's exit pipe, or -1
  *	fd 13	directory of the log file, or -1
  *	fd 14	cgroup of the container (its memory.events tell oomKilled), or -1
+ *	fd 15	directory of the journal of events (engine/events.h), or -1
  *
  * Records (base/record.h), JSON bodies written by hand:
  *	run	kind "container-run", version 1: {"pid":N,"startTicks":N,"monitorPid":N,"startedNs":N,"cgroup":"/..."}	when the program was executed
@@ -99,6 +100,8 @@ struct monitor_config {
 	const char *dhow_path;	      /* for that */
 	const char *const *dhow_args; /* global options for that, ended by NULL */
 	const char *cgroup_path; /* as rootless/cgroup.h names it, for the run record; NULL: none */
+	const char
+		*died_text; /* event_died_text(): the end of the line for the journal; NULL: none */
 	pid_t init_pid;
 	const char *pid_file,
 		*conmon_pid_file; /* written by the monitor when started; NULL: none */
@@ -106,7 +109,7 @@ struct monitor_config {
 
 struct monitor_fds {
 	int alive_fd, container_dir_fd, init_pid_fd, started_fd, listen_fd, client_fd, stdin_fd,
-		stdout_fd, stderr_fd, exit_pipe_fd, log_dir_fd, cgroup_fd;
+		stdout_fd, stderr_fd, exit_pipe_fd, log_dir_fd, cgroup_fd, events_fd;
 };
 
 /** Arrange the descriptors, close all others, execute the monitor. Returns only on failure (-errno). Call in M after runtime_clone(). */

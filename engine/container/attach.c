@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "engine/container/detach_keys.h"
 #include "engine/container/terminal.h"
+#include "engine/events.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -390,6 +391,8 @@ int container_attach(struct engine *engine, struct container *container,
 		goto out;
 	if (open_connection(attach, err) < 0 || open_signals(attach, err) < 0)
 		goto out;
+	if (opts->stdin_on || opts->stdout_on || opts->stderr_on)
+		event_container(engine, container, EVENT_ATTACH);
 	look_at_streams(attach);
 	if (opts->terminal)
 		terminal_raw(&attach->terminal);

@@ -16,6 +16,7 @@
 #include "base/record.h"
 #include "engine/container/record.h"
 #include "engine/container/state.h"
+#include "engine/events.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -472,5 +473,8 @@ int container_create(struct engine *engine, const char *image_text, const struct
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "container '%s' was removed while it was being created", plan->name);
-	return rc < 0 ? -1 : 0;
+	if (rc < 0)
+		return -1;
+	event_container(engine, *ret_container, EVENT_CREATE);
+	return 0;
 }

@@ -21,6 +21,7 @@
 #include "engine/container/start.h"
 #include "engine/container/terminal.h"
 #include "engine/runtime.h"
+#include "engine/events.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,6 +215,8 @@ static int wait_status(pid_t pid, struct err *err)
 
 static int exec_foreground(struct exec *exec, pid_t pid, int pid_fd, struct err *err)
 {
+	int exit_status;
+
 	if (exec->runtime.terminal) {
 		int status;
 
@@ -223,7 +226,10 @@ static int exec_foreground(struct exec *exec, pid_t pid, int pid_fd, struct err 
 		if (status <= 0)
 			return status;
 	}
-	return wait_status(pid, err);
+	exit_status = wait_status(pid, err);
+	if (exit_status >= 0)
+		event_container_exit(exec->engine, exec->container, EVENT_EXEC_DIED, exit_status);
+	return exit_status;
 }
 
 static int exec_run(struct exec *exec, struct object_id *ret_id, struct err *err)
@@ -235,6 +241,7 @@ static int exec_run(struct exec *exec, struct object_id *ret_id, struct err *err
 
 	if (runtime_exec(&exec->runtime, &pid, &pid_fd, err) < 0)
 		return -1;
+	event_container(exec->engine, exec->container, EVENT_EXEC);
 	if (!exec->opts->detach)
 		return exec_foreground(exec, pid, pid_fd, err);
 

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "engine/events.h"
 
 #include <signal.h>
 
@@ -36,6 +37,7 @@ int container_kill(struct engine *engine, struct container *container, int signa
 	if (status < 0)
 		return err_sys(err, -status, "cannot send signal %d to container '%s'",
 			       signal_number, container->name);
+	event_container(engine, container, EVENT_KILL);
 	if (connection_fd >= 0)
 		container_wait_end(connection_fd, END_WAIT_MS, &exit);
 	return 0;

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "rootless/cgroup.h"
+#include "engine/events.h"
 
 int container_pause(struct engine *engine, struct container *container, bool pause, struct err *err)
 {
@@ -14,7 +15,6 @@ int container_pause(struct engine *engine, struct container *container, bool pau
 	struct cgroup cgroup = CGROUP_INIT;
 	int status;
 
-	(void)engine;
 	if (container_refresh(container, err) < 0)
 		return -1;
 	if (container->state.status != wanted)
@@ -40,5 +40,6 @@ int container_pause(struct engine *engine, struct container *container, bool pau
 	if (status < 0)
 		return err_wrap(err, "cannot %s container '%s'", pause ? "pause" : "unpause",
 				container->name);
+	event_container(engine, container, pause ? EVENT_PAUSE : EVENT_UNPAUSE);
 	return container_refresh(container, err);
 }

@@ -16,6 +16,7 @@
 #include "base/record.h"
 #include "engine/container/record.h"
 #include "engine/container/state.h"
+#include "engine/events.h"
 #include "storage/image.h"
 #include "storage/volume.h"
 
@@ -188,6 +189,8 @@ int container_remove(struct engine *engine, struct container *container,
 	if (store_remove_tree(store, tmp_fd, gone, err) < 0)
 		return err_wrap(err, "cannot remove the files of container '%s'", what);
 	remove_anonymous_volumes(engine, &volumes);
+	if (container->create != NULL)
+		event_container(engine, container, EVENT_REMOVE);
 	return 0;
 }
 
@@ -245,5 +248,6 @@ int container_rename(struct engine *engine, struct container *container, const c
 	unlinkat(names_fd, escaped_old, 0);
 	free(container->name);
 	container->name = xstrdup(new_name);
+	event_container(engine, container, EVENT_RENAME);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "engine/container.h"
 
 #include "base/err.h"
+#include "engine/events.h"
 
 int container_restart(struct engine *engine, struct container *container, int64_t timeout_s,
 		      struct err *err)
@@ -13,5 +14,8 @@ int container_restart(struct engine *engine, struct container *container, int64_
 
 	if (container_stop(engine, container, timeout_s, err) < 0)
 		return -1;
-	return container_start(engine, container, &plain, NULL, err);
+	if (container_start(engine, container, &plain, NULL, err) < 0)
+		return -1;
+	event_container(engine, container, EVENT_RESTART);
+	return 0;
 }

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "engine/container/record.h"
+#include "engine/events.h"
 #include "storage/volume.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ static void start_init(struct start *start, struct engine *engine, struct contai
 		.alive_fd = -1,
 		.listen_fd = -1,
 		.log_dir_fd = -1,
+		.events_fd = -1,
 		.report_fd = -1,
 	};
 	start->in = start->out = start->errors = start->started = start->exit_pipe =
@@ -101,6 +103,17 @@ static int take_life(struct start *start, struct err *err)
 	return 0;
 }
 
+/* For the monitor. A journal that is not there is no failure of the container. */
+static int open_events(struct start *start)
+{
+	struct err err = { 0 };
+	int fd = store_open_dir(start->engine->store, "events", true, &err);
+
+	if (fd < 0)
+		debug("cannot open the journal of events, ignoring: %s", err.msg);
+	return fd;
+}
+
 static int prepare(struct start *start, struct err *err)
 {
 	if (start_read_network(start, err) < 0 || start_open_log(start, err) < 0 ||
@@ -116,6 +129,7 @@ static int prepare(struct start *start, struct err *err)
 		return -1;
 	start->run_path = xasprintf("%s/" RUN_CONTAINERS "/%s", start->engine->store->run_path,
 				    start->container->id.text);
+	start->events_fd = open_events(start);
 	if (start_make_cgroup(start, err) < 0)
 		return -1;
 	return start_open_streams(start, err);
@@ -255,6 +269,7 @@ static int start_walk(struct start *start, int *ret_attach_fd, struct err *err)
 		roll_back(start, err);
 		return -1;
 	}
+	event_container(start->engine, start->container, EVENT_START);
 	remember_copy_ups(start);
 	hand_over(start, ret_attach_fd);
 	return 0;

@@ -42,7 +42,7 @@ struct start {
 
 	char *run_path; /* the container's runtime directory */
 	int run_fd;
-	int lock_fd, alive_fd, listen_fd, log_dir_fd;
+	int lock_fd, alive_fd, listen_fd, log_dir_fd, events_fd;
 	enum log_driver log_driver;
 	char *log_name;
 	struct start_pipe in, out, errors, started, exit_pipe, console;

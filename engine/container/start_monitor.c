@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "engine/container/record.h"
+#include "engine/events.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,7 +198,9 @@ static void become_monitor(struct start *start, int report_fd)
 			      : start->log_dir_fd >= 0 ? start->log_dir_fd
 						       : start->container->dir_fd,
 		.cgroup_fd = start->cgroup.dir_fd,
+		.events_fd = start->events_fd,
 	};
+	cleanup_free char *died_text = event_died_text(start->container);
 	cleanup_strv struct strv args = STRV_INIT;
 	cleanup_free char *program = NULL;
 	struct monitor_config config;
@@ -207,6 +210,7 @@ static void become_monitor(struct start *start, int report_fd)
 
 	setsid();
 	fill_config(start, &config);
+	config.died_text = died_text;
 	if (config.remove) {
 		program = own_program();
 		own_options(start->engine, &args);
@@ -287,6 +291,7 @@ void start_close_all(struct start *start)
 	close_pipe(&start->exit_pipe, true);
 	fd_close(&start->report_fd);
 	fd_close(&start->log_dir_fd);
+	fd_close(&start->events_fd);
 	fd_close(&start->run_fd);
 }
 

@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/process.h"
 #include "engine/container/record.h"
+#include "engine/events.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -173,6 +174,7 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 					 KEY_TIMEOUT_S, NULL);
 	if (stop_running(engine, container, timeout_s, err) < 0)
 		return err_wrap(err, "cannot stop container '%s'", container->name);
+	event_container(engine, container, EVENT_STOP);
 
 	cleanup_fd int lock_fd = lock_try(container->dir_fd, FILE_LOCK, true, &ignored);
 	if (lock_fd >= 0 && !alive_is_held(container->dir_fd, FILE_ALIVE))

@@ -40,6 +40,7 @@ struct monitor_arg {
 	MONITOR_ARG("timeout", ARG_INT64, timeout_s),                                              \
 	MONITOR_ARG("remove", ARG_BOOL, remove),                                                   \
 	MONITOR_ARG("cgroup", ARG_TEXT, cgroup_path),                                              \
+	MONITOR_ARG("died", ARG_TEXT, died_text),                                                  \
 	MONITOR_ARG("pid", ARG_INT, init_pid),                                                     \
 	MONITOR_ARG("pid-file", ARG_TEXT, pid_file),                                               \
 	MONITOR_ARG("conmon-pid-file", ARG_TEXT, conmon_pid_file),                                 \

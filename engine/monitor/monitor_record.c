@@ -187,6 +187,23 @@ int monitor_record_exit(int dir_fd, int reserved_fd, const struct monitor_exit *
 	return status;
 }
 
+void monitor_event_died(int events_fd, const char *rest, int64_t time_ns, int32_t exit_code)
+{
+	struct text head = { .length = 0 };
+	int fd = mon_openat(events_fd, "journal", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0);
+
+	if (fd < 0)
+		return;
+	add_member(&head, "timeNano", time_ns);
+	add_member(&head, "ContainerExitCode", exit_code);
+	add(&head, ",");
+	const struct iovec iov[] = { { head.data, head.length }, { (char *)rest, strlen(rest) } };
+
+	/* what a full disk cuts off is passed over by readers */
+	mon_writev(fd, iov, 2);
+	mon_close(&fd);
+}
+
 int monitor_write_pid_file(const char *path, pid_t pid)
 {
 	struct text text = { .length = 0 };

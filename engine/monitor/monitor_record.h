@@ -33,6 +33,8 @@ int monitor_record_run(int dir_fd, const struct monitor_run *run);
 int monitor_record_reserve(int dir_fd);
 /** Publish it, in the reserved file if there is one (reserved_fd -1: there is none). 0 or -errno. */
 int monitor_record_exit(int dir_fd, int reserved_fd, const struct monitor_exit *exit);
+/** Append the event of the death to the journal in events_fd, if there is one: `{"timeNano":N,"ContainerExitCode":N,` and rest, in one write. */
+void monitor_event_died(int events_fd, const char *rest, int64_t time_ns, int32_t exit_code);
 /** A pid and a newline into the file at an absolute path. 0 or -errno. */
 int monitor_write_pid_file(const char *path, pid_t pid);
 /** Start time of a process in ticks since boot, 0 when it cannot be read. */

@@ -295,6 +295,9 @@ static enum monitor_state init_ended(struct monitor *monitor, int index)
 		monitor->signal = info.si_status;
 		monitor->exit_code = 128 + info.si_status;
 	}
+	if (monitor->fds.events_fd >= 0 && monitor->config->died_text != NULL)
+		monitor_event_died(monitor->fds.events_fd, monitor->config->died_text,
+				   monitor->finished_ns, monitor->exit_code);
 	/* the network helper ends, the terminal tells when it is empty, and nobody reads input any more */
 	mon_close(&monitor->fds.exit_pipe_fd);
 	mon_close(&monitor->peer_fd);

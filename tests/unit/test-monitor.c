@@ -76,7 +76,9 @@ static void no_cell_leads_back(void **state)
 {
 	static struct monitor monitor;
 	static const struct monitor_config config = { .container_id = "x", .log_name = "log" };
-	static const struct monitor_fds fds = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+	static const struct monitor_fds fds = {
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+	};
 
 	(void)state;
 	for (int row = 0; row < STATE_COUNT; row++) {
@@ -327,6 +329,7 @@ static void play(struct stage *stage, int (*container)(void))
 		.exit_pipe_fd = -1,
 		.log_dir_fd = dir_fd,
 		.cgroup_fd = -1,
+		.events_fd = -1,
 	};
 	assert_true(stage->fds.alive_fd >= 0);
 	stage->client_fd = client[0];
