@@ -38,9 +38,9 @@ setup_image() {
 
 @test "without the password and with an unknown certificate the pull says why" {
 	setup_image
-	run_fails 125 pull -q --cert-dir "$W/certs" --creds ann:wrong $NAME
+	run_fails 125 pull -q --cert-dir "$W/certs" --creds ann:t0psecret $NAME
 	has "$err" "$NAME"
-	hasnt "$err" wrong
+	hasnt "$err" t0psecret
 	run_fails 125 pull -q --creds 'ann:pass:w0rd%$' $NAME
 	has "$err" "certificate"
 	run_ok images -q --filter reference=$NAME
@@ -58,8 +58,8 @@ setup_image() {
 
 @test "python3 runs in it" {
 	setup_image
-	run_ok run --rm --pull never $NAME python3 -c 'import os, json; print(json.dumps({"sum": sum(range(10)), "uid": os.getuid()}))'
-	eq "$out" '{"sum": 45, "uid": 0}'
+	run_ok run --rm --pull never $NAME python3 -c 'import os; print(sum(range(10)), os.getuid())'
+	eq "$out" "45 0"
 }
 
 @test "nginx serves from it on a published port, with its own users and setuid programs in order" {
