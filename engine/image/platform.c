@@ -103,7 +103,9 @@ static bool is_architecture(const char *text)
 
 static bool is_platform_word(const char *text)
 {
-	return *text != '\0' &&
+	const char *first = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+	return *text != '\0' && strchr(first, *text) != NULL &&
 	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
 }
 

@@ -34,23 +34,16 @@ int pull_platform(const struct image_pull_opts *opts, struct platform *ret, bool
 	}
 	*ret_explicit = opts->os != NULL || opts->arch != NULL || opts->variant != NULL;
 	platform_here(&platform);
-	if (opts->arch != NULL) {
-		free(platform.architecture);
-		free(platform.variant);
-		platform.architecture = xstrdup(opts->arch);
-		platform.variant = xstrdup("");
-	}
-	if (opts->os != NULL) {
-		free(platform.os);
-		platform.os = xstrdup(opts->os);
-	}
-	if (opts->variant != NULL) {
-		free(platform.variant);
-		platform.variant = xstrdup(opts->variant);
-	}
-	platform_normalize(&platform);
-	*ret = platform;
-	return 0;
+	/* another architecture has another variant */
+	const char *architecture = opts->arch != NULL ? opts->arch : platform.architecture;
+	const char *variant = opts->variant != NULL ? opts->variant
+			      : opts->arch != NULL  ? ""
+						    : platform.variant;
+	cleanup_free char *text = xasprintf("%s/%s%s%s", opts->os != NULL ? opts->os : platform.os,
+					    architecture, *variant != '\0' ? "/" : "", variant);
+
+	platform_release(&platform);
+	return platform_parse(text, ret, err);
 }
 
 static json_t *cert_dirs(const struct image_pull_opts *opts, const char *registry)
