@@ -14,17 +14,15 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "base/json.h"
 #include "base/parse.h"
-#include "base/strv.h"
 
-#define REDIRECTS_MAX	     10
-#define ERROR_BODY_MAX	     (64U << 10)
-#define CONNECT_TIMEOUT_S    30L
-#define LOW_SPEED_BYTES	     512L
-#define RETRY_AFTER_MAX_MS   60000
-#define RETRY_DELAY_MAX_MS   60000
-#define PROGRESS_BYTES	     1
+#define REDIRECTS_MAX	   10
+#define ERROR_BODY_MAX	   (64U << 10)
+#define CONNECT_TIMEOUT_S  30L
+#define LOW_SPEED_BYTES	   512L
+#define RETRY_AFTER_MAX_MS 60000
+#define RETRY_DELAY_MAX_MS 60000
+
 #define RECEIVE_BUFFER_BYTES (512L << 10)
 #define CONNECTIONS_PER_HOST 8L
 #define TRY_AUTH_MAX	     2
@@ -64,53 +62,6 @@ void http_free(struct http *http)
 		http_request_cancel(http, http->requests);
 	curl_multi_cleanup(http->multi);
 	free(http);
-}
-
-/* ---- URLs ---------------------------------------------------------------------------------------------------------- */
-
-static void origin_release(struct origin *origin)
-{
-	curl_free(origin->scheme);
-	curl_free(origin->host);
-	curl_free(origin->port);
-	*origin = (struct origin){ 0 };
-}
-
-/* Scheme, host and port of a URL that we may fetch; a URL with a user in it is none. */
-static bool origin_parse(const char *url, struct origin *ret)
-{
-	CURLU *parsed = curl_url();
-	bool good =
-		parsed != NULL &&
-		curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_SCHEME, &ret->scheme, 0) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_HOST, &ret->host, 0) == CURLUE_OK &&
-		curl_url_get(parsed, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
-
-	curl_url_cleanup(parsed);
-	if (good)
-		good = str_equal(ret->scheme, "https") || str_equal(ret->scheme, "http");
-	if (!good)
-		origin_release(ret);
-	return good;
-}
-
-static bool origin_equal(const struct origin *a, const struct origin *b)
-{
-	return str_equal(a->scheme, b->scheme) && strcasecmp(a->host, b->host) == 0 &&
-	       str_equal(a->port, b->port);
-}
-
-static bool is_own_origin(const struct registry *registry, const char *url)
-{
-	cleanup_free char *own_url = registry_url(registry, "");
-	struct origin own = { 0 }, other = { 0 };
-	bool equal = origin_parse(own_url, &own) && origin_parse(url, &other) &&
-		     origin_equal(&own, &other);
-
-	origin_release(&own);
-	origin_release(&other);
-	return equal;
 }
 
 /* ---- what the server sends ------------------------------------------------------------------------------------------ */
@@ -355,7 +306,7 @@ void http_request_start(struct http *http, struct http_request *request)
 	free(request->url);
 	request->url = request->token_url != NULL ? xstrdup(request->token_url)
 						  : registry_url(request->registry, request->rest);
-	request->own_origin = is_own_origin(request->registry, request->url);
+	request->own_origin = registry_owns_url(request->registry, request->url);
 	request->redirects = request->failures = request->auth_tries = 0;
 	request->ok = request->final = false;
 	request->next = http->requests;
@@ -389,154 +340,6 @@ void http_request_release(struct http_request *request)
 }
 
 /* ---- the end of a try ----------------------------------------------------------------------------------------------- */
-
-/* What the server says about it, for people: its JSON error message, else nothing. */
-static void add_server_text(const struct http_request *request, struct strbuf *out)
-{
-	struct err ignored; /* no JSON: then there is no text */
-	cleanup_json json_t *json = NULL;
-	const json_t *first = NULL;
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-
-	if (request->error_body.length == 0)
-		return;
-	json = json_parse(request->error_body.data, request->error_body.length, "answer", &ignored);
-	if (json == NULL)
-		return;
-	first = json_array_get(json_at(json, "errors", NULL), 0);
-	strbuf_add_escaped(&text, json_get_string(first, json_get_string(json, "", "details", NULL),
-						  "message", NULL));
-	if (text.length > 256)
-		strbuf_truncate(&text, 256);
-	if (text.length > 0)
-		strbuf_addf(out, ": %s", text.data);
-}
-
-/* Who answered, for messages: the registry, or the host that it sent us to. */
-static void add_server_name(const struct http_request *request, struct strbuf *out)
-{
-	struct origin origin = { 0 };
-
-	if (request->own_origin || !origin_parse(request->url, &origin)) {
-		strbuf_addf(out, "registry '%s'", request->registry->name);
-		return;
-	}
-	strbuf_adds(out, "server '");
-	strbuf_add_escaped(out, origin.host);
-	strbuf_addf(out, ":%s'", origin.port);
-	origin_release(&origin);
-}
-
-static void set_status_error(struct http_request *request)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_strbuf struct strbuf server = STRBUF_INIT;
-	long status = request->status;
-	enum err_kind kind = status >= 500 || status == 429 ? ERR_UNAVAILABLE : ERR_FAILED;
-
-	add_server_name(request, &server);
-	add_server_text(request, &text);
-	if (status == 404)
-		err_set(&request->err, ERR_NOT_FOUND, "%s does not have it%s", server.data,
-			text.data);
-	else if (status == 401)
-		err_set(&request->err, ERR_AUTH, "%s wants authentication%s", server.data,
-			text.data);
-	else if (status == 403)
-		err_set(&request->err, ERR_DENIED, "%s denies access%s", server.data, text.data);
-	else if (status == 429)
-		err_set(&request->err, kind, "%s says that there were too many requests%s",
-			server.data, text.data);
-	else
-		err_set(&request->err, kind, "%s answers with status %ld%s", server.data, status,
-			text.data);
-}
-
-static bool is_certificate_error(CURLcode code)
-{
-	return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR ||
-	       code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
-}
-
-static void set_curl_error(struct http_request *request, CURLcode code)
-{
-	cleanup_strbuf struct strbuf server = STRBUF_INIT;
-	struct err *err = &request->err;
-	long os_errno = 0;
-
-	add_server_name(request, &server);
-	curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_errno);
-	if (is_certificate_error(code)) {
-		long result = 0;
-
-		curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &result);
-		/* curl leaves 1 there when the chain is good and the name is not */
-		bool other_name = result == 0 || result == 1;
-
-		err_set(err, ERR_DENIED, "the certificate of %s is not trusted: %s", server.data,
-			other_name     ? "it is for another name"
-			: result == 10 ? "it has expired"
-			: result == 18 ? "it is self-signed"
-				       : "unknown certificate authority");
-		if (other_name || result == 10)
-			return;
-		err_hint(
-			err,
-			"Put the certificate of its authority into ~/.config/containers/certs.d/%s/"
-			"ca.crt.",
-			request->registry->name);
-		return;
-	}
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-		err_set(err, ERR_UNAVAILABLE, "cannot find the address of %s", server.data);
-		return;
-	case CURLE_COULDNT_CONNECT:
-		if (os_errno != 0)
-			err_sys(err, (int)os_errno, "cannot connect to %s", server.data);
-		else
-			err_set(err, ERR_UNAVAILABLE, "cannot connect to %s", server.data);
-		err->kind = ERR_UNAVAILABLE;
-		return;
-	case CURLE_OPERATION_TIMEDOUT:
-		err_set(err, ERR_UNAVAILABLE, "%s is too slow or does not answer", server.data);
-		return;
-	case CURLE_PARTIAL_FILE:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		err_set(err, ERR_UNAVAILABLE, "%s broke the connection off", server.data);
-		return;
-	case CURLE_SSL_CONNECT_ERROR:
-		err_set(err, ERR_UNAVAILABLE, "cannot speak TLS with %s", server.data);
-		err_hint(err, "If it has none, declare it insecure in registries.conf.");
-		return;
-	case CURLE_WRITE_ERROR:
-		err_set(err, ERR_LIMIT, "%s sends an endless error message", server.data);
-		return;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		err_set(err, ERR_DENIED, "%s is not reached by https", server.data);
-		return;
-	default:
-		err_set(err, ERR_UNAVAILABLE, "cannot talk to %s: %s", server.data,
-			curl_easy_strerror(code));
-	}
-}
-
-static bool status_may_pass(long status)
-{
-	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-	       status == 504;
-}
-
-static bool curl_error_may_pass(CURLcode code)
-{
-	return code == CURLE_OPERATION_TIMEDOUT || code == CURLE_PARTIAL_FILE ||
-	       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
-	       code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
-}
 
 /* Something that may pass: wait and try again, or give up with request->err. */
 static void retry_or_fail(struct http *http, struct http_request *request, bool may_pass)
@@ -574,7 +377,7 @@ static void redirect(struct http *http, struct http_request *request)
 	struct origin from = { 0 }, to = { 0 };
 	char *target = NULL;
 
-	add_server_name(request, &server);
+	http_add_server_name(request, &server);
 	curl_easy_getinfo(request->easy, CURLINFO_REDIRECT_URL, &target);
 	if (target == NULL || !origin_parse(target, &to)) {
 		err_set(&request->err, ERR_CORRUPT, "%s redirects to nowhere", server.data);
@@ -593,7 +396,7 @@ static void redirect(struct http *http, struct http_request *request)
 		end_try(http, request);
 		free(request->url);
 		request->url = url;
-		request->own_origin = is_own_origin(request->registry, url);
+		request->own_origin = registry_owns_url(request->registry, url);
 		origin_release(&from);
 		origin_release(&to);
 		start_try(http, request);
@@ -611,7 +414,7 @@ static void unauthorized(struct http *http, struct http_request *request)
 
 	if (request->token_url != NULL || !request->own_origin ||
 	    request->auth_tries >= TRY_AUTH_MAX) {
-		set_status_error(request);
+		http_set_status_error(request);
 		finish(http, request, false);
 		return;
 	}
@@ -669,9 +472,9 @@ static void try_ended(struct http *http, struct http_request *request, CURLcode 
 	if (code != CURLE_OK) {
 		if (fall_back_to_http(http, request, code))
 			return;
-		set_curl_error(request, code);
+		http_set_curl_error(request, code);
 		retry_or_fail(http, request,
-			      curl_error_may_pass(code) ||
+			      http_error_may_pass(code) ||
 				      (code == CURLE_COULDNT_CONNECT && request->range_from > 0));
 		return;
 	}
@@ -680,8 +483,8 @@ static void try_ended(struct http *http, struct http_request *request, CURLcode 
 	} else if (request->status == 401) {
 		unauthorized(http, request);
 	} else if (request->status < 200 || request->status > 299) {
-		set_status_error(request);
-		retry_or_fail(http, request, status_may_pass(request->status));
+		http_set_status_error(request);
+		retry_or_fail(http, request, http_status_may_pass(request->status));
 	} else if (!request->began && request->begin != NULL &&
 		   request->begin(request, request->status, 0) < 0) {
 		/* an empty body: begin() was not called yet */
@@ -740,68 +543,4 @@ void http_step(struct http *http, struct curl_waitfd *fds, unsigned fd_count, in
 		timeout_ms = 0; /* what it ended may let the caller go on */
 	}
 	curl_multi_poll(http->multi, fds, fd_count, timeout_ms, NULL);
-}
-
-struct document {
-	struct strbuf *body;
-	size_t limit_bytes;
-};
-
-static int document_begin(struct http_request *request, long status, int64_t content_length)
-{
-	struct document *document = request->arg;
-
-	strbuf_clear(document->body);
-	if (content_length > (int64_t)document->limit_bytes) {
-		request->final = true;
-		return err_set(&request->err, ERR_LIMIT,
-			       "registry '%s' sends a document of more than %zu bytes",
-			       request->registry->name, document->limit_bytes);
-	}
-	return 0;
-}
-
-static int document_body(struct http_request *request, const void *data, size_t length)
-{
-	struct document *document = request->arg;
-
-	if (document->body->length + length > document->limit_bytes) {
-		request->final = true;
-		return err_set(&request->err, ERR_LIMIT,
-			       "registry '%s' sends a document of more than %zu bytes",
-			       request->registry->name, document->limit_bytes);
-	}
-	strbuf_add(document->body, data, length);
-	return 0;
-}
-
-int http_get(struct http *http, struct registry *registry, const char *rest, const char *accept,
-	     size_t limit_bytes, struct strbuf *ret_body, char **ret_content_type, char **ret_link,
-	     struct err *err)
-{
-	struct document document = { ret_body, limit_bytes };
-	struct http_request request = {
-		.registry = registry,
-		.rest = xstrdup(rest),
-		.accept = accept,
-		.begin = document_begin,
-		.body = document_body,
-		.arg = &document,
-		.error_body = STRBUF_INIT,
-	};
-	bool ok = false;
-
-	strbuf_clear(ret_body);
-	http_request_start(http, &request);
-	while (request.state != HTTP_DONE)
-		http_step(http, NULL, 0, 1000);
-	ok = request.ok;
-	if (ok && ret_content_type != NULL)
-		*ret_content_type = TAKE_PTR(request.content_type);
-	if (ok && ret_link != NULL)
-		*ret_link = TAKE_PTR(request.link);
-	if (!ok)
-		*err = request.err;
-	http_request_release(&request);
-	return ok ? 0 : -1;
 }

@@ -22,9 +22,6 @@
 
 struct http;
 struct http_request;
-struct origin {
-	char *scheme, *host, *port;
-};
 
 /** A registry that we talk to: how to reach it, and what it has asked for so far. */
 struct registry {
@@ -46,6 +43,15 @@ int registry_init(struct registry *registry, const json_t *endpoint, struct err 
 void registry_release(struct registry *registry);
 /** "https://host:port/v2/PATH/" and rest; yours. */
 char *registry_url(const struct registry *registry, const char *rest);
+/** True when the URL has the registry's own scheme, host and port: only there go its credentials. */
+bool registry_owns_url(const struct registry *registry, const char *url);
+/** Scheme, host and port. */
+struct origin {
+	char *scheme, *host, *port;
+};
+/** Of an http or https URL that we may fetch; one with a user in it is none. */
+bool origin_parse(const char *url, struct origin *ret);
+void origin_release(struct origin *origin);
 
 enum http_state { HTTP_ACTIVE, HTTP_WAIT_RETRY, HTTP_WAIT_AUTH, HTTP_DONE };
 
@@ -107,6 +113,15 @@ int http_get(struct http *http, struct registry *registry, const char *rest, con
 	     size_t limit_bytes, struct strbuf *ret_body, char **ret_content_type, char **ret_link,
 	     struct err *err);
 int64_t http_now_ms(void);
+
+/* transfer_http_error.c: fill request->err, and tell whether another try may help */
+
+void http_set_status_error(struct http_request *request);
+void http_set_curl_error(struct http_request *request, CURLcode code);
+bool http_status_may_pass(long status);
+bool http_error_may_pass(CURLcode code);
+/** Who answered: "registry 'a.test'", or "server 'HOST:PORT'" where the registry sent us. */
+void http_add_server_name(const struct http_request *request, struct strbuf *out);
 
 /* transfer_auth.c */
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -129,4 +130,49 @@ char *registry_url(const struct registry *registry, const char *rest)
 
 	return xasprintf("%s://%s/v2/%s/%s", registry->plain_http ? "http" : "https", host,
 			 registry->path, rest);
+}
+
+void origin_release(struct origin *origin)
+{
+	curl_free(origin->scheme);
+	curl_free(origin->host);
+	curl_free(origin->port);
+	*origin = (struct origin){ 0 };
+}
+
+/* Scheme, host and port of a URL that we may fetch; a URL with a user in it is none. */
+bool origin_parse(const char *url, struct origin *ret)
+{
+	CURLU *parsed = curl_url();
+	bool good =
+		parsed != NULL &&
+		curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_SCHEME, &ret->scheme, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_HOST, &ret->host, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+
+	curl_url_cleanup(parsed);
+	if (good)
+		good = str_equal(ret->scheme, "https") || str_equal(ret->scheme, "http");
+	if (!good)
+		origin_release(ret);
+	return good;
+}
+
+static bool origin_equal(const struct origin *a, const struct origin *b)
+{
+	return str_equal(a->scheme, b->scheme) && strcasecmp(a->host, b->host) == 0 &&
+	       str_equal(a->port, b->port);
+}
+
+bool registry_owns_url(const struct registry *registry, const char *url)
+{
+	cleanup_free char *own_url = registry_url(registry, "");
+	struct origin own = { 0 }, other = { 0 };
+	bool equal = origin_parse(own_url, &own) && origin_parse(url, &other) &&
+		     origin_equal(&own, &other);
+
+	origin_release(&own);
+	origin_release(&other);
+	return equal;
 }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/transfer_supervisor.h - the slots of the supervisor (private to its two files)
+ *
+ * A slot is one blob in work:
+ *
+ *	FREE -> WAITING (another pull has the blob or the layer) -> OPEN -> FINISHING (the unpacker is at its end) -> FREE
+ */
+#ifndef ENGINE_IMAGE_TRANSFER_SUPERVISOR_H
+#define ENGINE_IMAGE_TRANSFER_SUPERVISOR_H
+
+#include "base/strbuf.h"
+#include "engine/image/transfer_private.h"
+#include "rootless/rootless.h"
+#include "storage/image.h"
+#include "storage/layer.h"
+#include "storage/store.h"
+#include "storage/unpack.h"
+
+enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_OPEN, SLOT_FINISHING };
+
+struct slot {
+	enum slot_state state;
+	bool is_layer;
+	struct digest blob, diff_id;
+	uint64_t bytes;
+	struct blob_partial partial; /* fd -1: the blob is in the store */
+	int lock_fd;		     /* of the layer */
+	struct staging staging;
+	struct unpacker unpacker;
+	bool unpacking; /* unpacker runs */
+	bool unpacked;	/* it has ended early, and well */
+	bool waited;	/* it has ended, and a lower layer is not there yet */
+	bool broken;	/* it has ended with broken_err */
+	struct err broken_err;
+	struct unpack_result result;
+};
+
+struct supervisor {
+	struct store *store;
+	int fetcher_fd, signal_fd;
+	struct slot slots[WORK_SLOTS];
+	const struct idmaps *maps;
+	struct digest plan[MANIFEST_LAYERS_MAX]; /* diffIDs of the image, lowest first */
+	size_t plan_count;
+	bool ended; /* the last event was written */
+	int exit_status;
+};
+
+/** A slot that is free. */
+extern const struct slot slot_empty;
+/** Free it, whatever it is doing; what is there of the blob is kept for a retry if that is worth while. */
+void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard);
+/** 1 opened (or skipped) and told to the fetcher, 0 somebody else has the blob or the layer, -1 */
+int slot_open(struct supervisor *supervisor, size_t number, struct err *err);
+/** WORK_DONE came and the unpacker has ended: 0 also when the layer must wait for a lower one (slot->waited). */
+int slot_finish_layer(struct supervisor *supervisor, size_t number, struct err *err);
+int slot_finish_document(struct supervisor *supervisor, size_t number, struct err *err);
+/** The unpacker closed its input before the end. */
+int slot_broken(struct supervisor *supervisor, size_t number, struct err *err);
+
+/** Read a whole small blob and check its digest: what the fetcher says is not believed where that is cheap. */
+int supervisor_read_checked(int fd, const struct digest *digest, struct strbuf *ret,
+			    struct err *err);
+
+#endif
