@@ -502,8 +502,8 @@ static int run(struct fetcher *fetcher, struct job *jobs, size_t count, struct e
 			if (job_step(&jobs[i], err) < 0)
 				return -1;
 			busy = busy || job_is_busy(&jobs[i]);
-			/* dropped, to be tried from the beginning */
-			busy = busy || jobs[i].state == JOB_QUEUED;
+			/* dropped, to be tried from the beginning, or done: nobody will wake us up */
+			busy = busy || jobs[i].state == JOB_QUEUED || jobs[i].state == JOB_DONE;
 		}
 		if (wait_for_something(fetcher, busy, err) < 0)
 			return -1;

@@ -11,15 +11,20 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/json.h"
 
-#define WAIT_POLL_MS 50
+#define WAIT_POLL_MS  50
+#define FLUSH_EACH_MS 500
+/* smaller layers are unpacked before it would do anything */
+#define FLUSH_FROM_BYTES (8U << 20)
 
 /* The end: err is what dhow is told. */
 static void end_failed(struct supervisor *supervisor, const struct err *err)
@@ -119,6 +124,32 @@ static bool digest_text_is_good(const struct digest *digest, bool may_be_unset)
 
 /* ---- the loop -------------------------------------------------------------------------------------------------------- */
 
+/*
+ * The record is written when everything is on the disk. So that this wait is short, a child asks for it all the time while large
+ * layers are on their way: the disk works beside the processors, not after them.
+ */
+static void start_flusher(struct supervisor *supervisor)
+{
+	const struct timespec delay = { 0, FLUSH_EACH_MS * 1000000L };
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid > 0)
+		supervisor->flusher = (struct child){ pid, -1 };
+	if (pid != 0)
+		return; /* without one the wait at the end is longer */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* locks belong to descriptors: a copy here would keep them held */
+	if (dup2(supervisor->store->root_fd, TRANSFER_REQUEST_FD) < 0)
+		_exit(1);
+	fd_close_from(TRANSFER_REQUEST_FD + 1);
+	while (getppid() == parent) {
+		nanosleep(&delay, NULL);
+		syncfs(TRANSFER_REQUEST_FD);
+	}
+	_exit(0);
+}
+
 static int retry_waiting(struct supervisor *supervisor, struct err *err)
 {
 	for (size_t i = 0; i < WORK_SLOTS; i++) {
@@ -141,6 +172,8 @@ static int handle_open(struct supervisor *supervisor, const struct work *work, s
 	slot->blob = work->blob;
 	slot->diff_id = work->diff_id;
 	slot->bytes = work->bytes;
+	if (slot->is_layer && slot->bytes >= FLUSH_FROM_BYTES && supervisor->flusher.pid == 0)
+		start_flusher(supervisor);
 	return slot_open(supervisor, work->slot, err);
 }
 
@@ -259,9 +292,9 @@ static int step(struct supervisor *supervisor, struct err *err)
 
 int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid)
 {
-	struct supervisor supervisor = { .store = store,
-					 .fetcher_fd = fetcher_fd,
-					 .signal_fd = -1 };
+	struct supervisor supervisor = {
+		.store = store, .fetcher_fd = fetcher_fd, .signal_fd = -1, .flusher = CHILD_INIT
+	};
 	cleanup_child struct child fetcher = { fetcher_pid, -1 };
 	cleanup_fd int signal_fd = -1;
 	sigset_t set;
@@ -286,6 +319,7 @@ int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid)
 		if (step(&supervisor, &err) < 0)
 			end_failed(&supervisor, &err);
 	}
+	child_release(&supervisor.flusher);
 	for (size_t i = 0; i < WORK_SLOTS; i++)
 		slot_release(&supervisor, &supervisor.slots[i], false);
 	return supervisor.exit_status;

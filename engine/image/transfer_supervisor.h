@@ -41,6 +41,7 @@ struct supervisor {
 	int fetcher_fd, signal_fd;
 	struct slot slots[WORK_SLOTS];
 	const struct idmaps *maps;
+	struct child flusher;
 	struct digest plan[MANIFEST_LAYERS_MAX]; /* diffIDs of the image, lowest first */
 	size_t plan_count;
 	bool ended; /* the last event was written */
