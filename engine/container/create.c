@@ -26,6 +26,8 @@
 
 #define OCI_VERSION "1.2.0"
 
+#define NAME_ATTEMPTS_MAX 100
+
 static void create_release(struct create *create)
 {
 	for (size_t i = 0; i < create->mount_count; i++)
@@ -375,6 +377,25 @@ static int apply_cid_file(const struct create *create, struct err *err)
 	return 0;
 }
 
+/* A name that the user chose is taken or not; one that we made up is made up again when somebody was faster. */
+static int apply_named(struct create *create, struct staging *staging, struct err *err)
+{
+	bool made_up = str_is_empty(create->opts->name);
+
+	for (int attempt = 0;; attempt++) {
+		if (apply_records(create, staging->dir_fd, err) < 0)
+			return -1;
+		if (apply_publish(create, staging, err) == 0)
+			return 0;
+		if (!made_up || err->kind != ERR_EXISTS || attempt >= NAME_ATTEMPTS_MAX)
+			return -1;
+		*err = (struct err){ 0 };
+		free(create->name);
+		create->name = create_random_name(create->engine);
+		json_put_string(create->record, KEY_NAME, create->name);
+	}
+}
+
 static int create_apply(struct create *create, struct err *err)
 {
 	struct store *store = create->engine->store;
@@ -389,8 +410,7 @@ static int create_apply(struct create *create, struct err *err)
 	    staging_new(store, "container", &staging, err) < 0)
 		goto undo;
 	if (create_apply_secrets(create, staging.dir_fd, err) < 0 ||
-	    apply_records(create, staging.dir_fd, err) < 0 ||
-	    apply_publish(create, &staging, err) < 0)
+	    apply_named(create, &staging, err) < 0)
 		goto undo;
 	return 0;
 
