@@ -173,6 +173,7 @@ struct runtime_exec {
 	size_t preserved_fd_count;
 	bool preserve_numbers;
 	const char *cgroup_path; /* of the container, or NULL */
+	bool cgroup_required; /* fail when it may not be entered: from another login session it may not */
 	int cache_dir_fd;
 	struct strv group_add;
 };

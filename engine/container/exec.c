@@ -177,6 +177,7 @@ static int exec_prepare(struct exec *exec, const struct strv *argv, struct err *
 	runtime->cache_dir_fd = exec->engine->store->run_fd;
 	exec->cgroup_path = container_cgroup_path(container);
 	runtime->cgroup_path = exec->cgroup_path;
+	runtime->cgroup_required = container_has_limits(container);
 	if (exec_environment(exec, err) < 0 || exec_preserved(exec, err) < 0)
 		return -1;
 	return exec_streams(exec, err);

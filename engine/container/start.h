@@ -87,6 +87,8 @@ void start_close_all(struct start *start);
 /** Runtime directory of a container; fd, -1 (ERR_NOT_FOUND when there is none and make is false). */
 int container_open_run_dir(struct engine *engine, const struct container *container, bool make,
 			   struct err *err);
+/** True when the user asked for a limit of the cgroup: whoever cannot enter the cgroup must not run in the container. */
+bool container_has_limits(const struct container *container);
 /** config.json. New reference. */
 int container_read_config(const struct container *container, json_t **ret_config, struct err *err);
 

@@ -303,6 +303,20 @@ static void read_limits(const json_t *json, struct cgroup_limits *limits, bool *
 	json_get_strv(json, KEY_FILES, &limits->files);
 }
 
+bool container_has_limits(const struct container *container)
+{
+	struct cgroup_limits limits = CGROUP_LIMITS_INIT;
+	bool pids_default;
+
+	read_limits(json_object_get(container->create, KEY_LIMITS), &limits, &pids_default);
+	if (pids_default)
+		limits.pids_max = -1;
+	bool any = cgroup_limits_any(&limits) || !pids_default;
+
+	cgroup_limits_release(&limits);
+	return any;
+}
+
 int start_make_cgroup(struct start *start, struct err *err)
 {
 	const json_t *create = start->container->create;
