@@ -139,6 +139,23 @@ int start_read_config(struct start *start, struct err *err)
 
 /* ---- maps and root file system ---- */
 
+/* The container works, but programs that change to another user in it do not: say why, and the cure (U60). */
+static int warn_single(struct start *start, struct err *err)
+{
+	const struct id_ranges *ranges;
+
+	if (store_id_ranges(start->engine->store, &ranges, err) < 0)
+		return -1;
+	engine_warn(start->engine,
+		    "there are no subordinate ids for user %s in /etc/subuid and /etc/subgid: the "
+		    "container has a single id; "
+		    "add a free range as root, for example: usermod --add-subuids 100000-165535 "
+		    "--add-subgids "
+		    "100000-165535 %s",
+		    ranges->user_name, ranges->user_name);
+	return 0;
+}
+
 int start_read_maps(struct start *start, struct err *err)
 {
 	const json_t *create = start->container->create;
@@ -150,6 +167,8 @@ int start_read_maps(struct start *start, struct err *err)
 		return -1;
 	if (uid_text == NULL || gid_text == NULL) {
 		idmaps_copy(&start->maps, defaults);
+		if (defaults->single)
+			return warn_single(start, err);
 		return 0;
 	}
 	if (idmap_parse(uid_text, &start->maps.uid) < 0 ||

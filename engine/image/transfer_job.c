@@ -539,8 +539,10 @@ int jobs_run(struct fetcher *fetcher, struct job *jobs, size_t count, struct err
 	fetcher->jobs = list;
 	fetcher->job_count = count;
 	status = run(fetcher, jobs, count, err);
+	/* what fills the disk must not stay there for a retry: smaller images may still find room */
+	bool disk_full = status < 0 && err->kind == ERR_NO_SPACE;
 	for (size_t i = 0; i < count; i++)
-		job_drop(&jobs[i], false);
+		job_drop(&jobs[i], disk_full);
 	fetcher->jobs = NULL;
 	fetcher->job_count = 0;
 	return status;

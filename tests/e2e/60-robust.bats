@@ -133,3 +133,15 @@ load lib
 	run_ok ps -aq
 	eq "$(wc -l <<<"$out")" 200
 }
+
+@test "a pull into a full disk is one clear error, and makes room again" {
+	mkdir "$T/tree" "$T/small"
+	head -c 24M /dev/urandom >"$T/tree/big"
+	tar -C "$T/tree" -cf "$T/big.tar" big
+	"$REPO/tests/tar-image.sh" "$T/big.tar" "$T/layout"
+	capture dhow unshare sh -c "mount -t tmpfs -o size=16m small '$T/small' &&
+		{ '$DHOW' --root '$T/small/store' --runroot '$T/run' pull -q 'oci:$T/layout:latest'; echo status \$?; du -sk '$T/small'; }"
+	has "$err" "no space left"
+	has "$out" "status 125"
+	[ "$(awk '/small/ { print $1 }' <<<"$out")" -lt 1000 ] || complain "something is left"
+}
