@@ -42,7 +42,8 @@ BANNED := -include base/banned.h
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-sections -MMD -MP -c
 
 DHOW_LIBS := -ljansson -lseccomp
-TRANSFER_LIBS := -lcurl -larchive -lcrypto -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
+# libcrypto is loaded by storage/sha256.c on demand
+TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 
 # --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---
 FOLDERS := cli engine network storage rootless base

@@ -3,7 +3,7 @@
  * base/digest.h - content digests as text, and ids (R11)
  *
  * Only "sha256:" and 64 lower case hexadecimal digits is a digest: everything else is refused before it can reach a path, a
- * request or a log line. Computing one is the business of libexec/dhow/transfer, which links libcrypto.
+ * request or a log line. Computing one: storage/sha256.h.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H

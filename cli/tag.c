@@ -8,9 +8,6 @@
 #include "base/err.h"
 #include "engine/image.h"
 
-/* A name without a registry is a local one. */
-#define LOCAL_REGISTRY "localhost"
-
 static int resolve(struct cli *cli, const char *text, struct image **ret_image, struct err *err)
 {
 	int found = image_resolve(cli->engine, text, ret_image, err);
@@ -21,19 +18,6 @@ static int resolve(struct cli *cli, const char *text, struct image **ret_image, 
 	return found < 0 ? -1 : 0;
 }
 
-static int full_name(const struct cli *cli, const char *text, char **ret_name, struct err *err)
-{
-	cleanup_image_ref struct image_ref ref = { 0 };
-
-	if (image_ref_parse(text, &ref, err) < 0)
-		return -1;
-	if (digest_is_set(&ref.digest))
-		return err_set(err, ERR_USAGE, "'%s' has a digest: a name of an image has none",
-			       text);
-	*ret_name = image_ref_full(&ref, cli->as_docker ? "docker.io" : LOCAL_REGISTRY);
-	return 0;
-}
-
 static int tag_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
 {
 	cleanup_image struct image *image = NULL;
@@ -41,10 +25,9 @@ static int tag_run(struct cli *cli, void *opts, const struct strv *args, struct 
 	if (resolve(cli, args->items[0], &image, err) < 0)
 		return -1;
 	for (size_t i = 1; i < args->count; i++) {
-		cleanup_free char *name = NULL;
+		cleanup_free char *name = image_name_complete(cli->engine, args->items[i], err);
 
-		if (full_name(cli, args->items[i], &name, err) < 0 ||
-		    image_tag(cli->engine->store, image, name, err) < 0)
+		if (name == NULL || image_tag(cli->engine->store, image, name, err) < 0)
 			return err_wrap(err, "cannot tag image '%s'", args->items[0]);
 	}
 	return 0;
@@ -71,10 +54,9 @@ static int untag_run(struct cli *cli, void *opts, const struct strv *args, struc
 	if (args->count == 1)
 		return image_untag(cli->engine->store, image, NULL, err);
 	for (size_t i = 1; i < args->count; i++) {
-		cleanup_free char *name = NULL;
+		cleanup_free char *name = image_name_complete(cli->engine, args->items[i], err);
 
-		if (full_name(cli, args->items[i], &name, err) < 0 ||
-		    image_untag(cli->engine->store, image, name, err) < 0)
+		if (name == NULL || image_untag(cli->engine->store, image, name, err) < 0)
 			return err_wrap(err, "cannot untag image '%s'", args->items[0]);
 	}
 	return 0;

@@ -92,6 +92,53 @@ struct image_rm_opts {
 int image_rm(struct engine *engine, const char *text, const struct image_rm_opts *opts,
 	     struct strv *ret_untagged, struct strv *ret_deleted, struct err *err);
 
+/* ---- new images: commit, build, import ---------------------------------------------------------------------------------- */
+
+struct layer_made;
+
+/** A layer as the new image's manifest names it. */
+struct image_new_layer {
+	struct digest diff_id;
+	struct digest
+		blob; /* of a layer that was made here: the diffID, uncompressed; there need not be such a blob */
+	uint64_t bytes;	  /* of that */
+	char *media_type; /* of OCI or docker; image_publish() writes the one that fits the format */
+};
+
+/**
+ * An image in the making: image_new_from(), then config, layers and history are changed at will, then image_publish().
+ */
+struct image_new {
+	json_t *config;	     /* the whole document; image_publish() sets rootfs.diff_ids */
+	bool docker;	     /* docker's media types (--format docker); else OCI's */
+	json_t *annotations; /* of the manifest, OCI only; or NULL */
+	struct image_new_layer *layers; /* lowest first */
+	size_t layer_count;
+	struct strv names; /* full names that it gets; another image with such a name loses it */
+};
+void image_new_release(struct image_new *image);
+#define cleanup_image_new __attribute__((cleanup(image_new_release)))
+/** Configuration, layers and format of base; NULL: an empty image for this machine. */
+int image_new_from(struct engine *engine, const struct image *base, struct image_new *ret_image,
+		   struct err *err);
+void image_new_add_layer(struct image_new *image, const struct layer_made *layer);
+/** Forget all layers and the history (--squash-all, commit --squash). */
+void image_new_clear_layers(struct image_new *image);
+/** One more entry of the history. created_by, comment, author may be NULL. */
+void image_new_add_history(struct image_new *image, int64_t created_ns, const char *created_by,
+			   const char *comment, const char *author, bool empty_layer);
+/**
+ * Write configuration and manifest, and the record with the names: the image is there, durable. The same content makes the same
+ * digests. All layers must be in the store (layer_make(), or of base).
+ */
+int image_publish(struct engine *engine, const struct image_new *image, struct image **ret_image,
+		  struct err *err);
+/**
+ * "localhost/web:latest" for "web" (docker.io/library/web:latest as docker): a name that the user gives to an image: tag, commit,
+ * build -t. Yours; NULL with err.
+ */
+char *image_name_complete(const struct engine *engine, const char *text, struct err *err);
+
 /** podman's `image inspect` object. New reference. */
 json_t *image_inspect(struct engine *engine, const struct image *image, struct err *err);
 /** podman's `history` list, newest first: objects with Id Created CreatedBy Size Comment Tags. New reference. */

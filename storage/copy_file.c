@@ -96,9 +96,11 @@ int copy_file_data(int from_fd, int to_fd, const struct stat *st)
 	return ftruncate(to_fd, st->st_size) < 0 ? -errno : 0;
 }
 
-static bool is_kept(const char *name)
+static bool is_kept(const char *name, bool keep_owners)
 {
 	if (str_equal(name, "security.capability"))
+		return true;
+	if (keep_owners && str_ends_with(name, ".override_stat"))
 		return true;
 	return str_after(name, "user.") != NULL && str_after(name, "user.overlay.") == NULL &&
 	       str_after(name, "user.fuseoverlayfs.") == NULL &&
@@ -121,7 +123,7 @@ static int copy_xattr(int from_fd, int to_fd, const char *name)
 	return fsetxattr(to_fd, name, value, (size_t)length, 0) < 0 ? -errno : 0;
 }
 
-int copy_file_xattrs(int from_fd, int to_fd)
+int copy_file_xattrs(int from_fd, int to_fd, bool keep_owners)
 {
 	char small[1024];
 	cleanup_free char *large = NULL;
@@ -137,7 +139,7 @@ int copy_file_xattrs(int from_fd, int to_fd)
 	for (const char *name = names; name < names + length; name += strlen(name) + 1) {
 		int status;
 
-		if (!is_kept(name))
+		if (!is_kept(name, keep_owners))
 			continue;
 		status = copy_xattr(from_fd, to_fd, name);
 		if (status < 0)
@@ -146,15 +148,26 @@ int copy_file_xattrs(int from_fd, int to_fd)
 	return 0;
 }
 
-bool copy_is_opaque(int dir_fd, const char *name)
+bool copy_is_opaque_fd(int dir_fd)
 {
 	static const char *const marks[] = { "user.overlay.opaque", "user.fuseoverlayfs.opaque" };
-	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char value = 0;
 
-	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(marks); i++) {
-		if (fgetxattr(fd, marks[i], &value, 1) == 1 && value == 'y')
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		if (fgetxattr(dir_fd, marks[i], &value, 1) == 1 && value == 'y')
 			return true;
 	}
 	return false;
+}
+
+bool copy_is_opaque(int dir_fd, const char *name)
+{
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && copy_is_opaque_fd(fd);
+}
+
+int copy_set_opaque(int dir_fd)
+{
+	return fsetxattr(dir_fd, "user.overlay.opaque", "y", 1, 0) < 0 ? -errno : 0;
 }

@@ -132,7 +132,7 @@ static int make_symlink(const struct entry *entry)
 	return symlinkat(text, entry->target_fd, entry->name) < 0 ? -errno : 0;
 }
 
-static int make_file(const struct entry *entry)
+static int make_file(const struct copy *copy, const struct entry *entry)
 {
 	cleanup_fd int from_fd = openat(entry->source_fd, entry->name,
 					O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -156,7 +156,7 @@ static int make_file(const struct entry *entry)
 	if (fchown(to_fd, entry->st.st_uid, entry->st.st_gid) < 0 ||
 	    fchmod(to_fd, entry->st.st_mode & 07777) < 0)
 		return -errno;
-	status = copy_file_xattrs(from_fd, to_fd);
+	status = copy_file_xattrs(from_fd, to_fd, copy->options->keep_marks);
 	if (status < 0)
 		return status;
 	return set_times(entry->target_fd, entry->name, &entry->st) < 0 ? -errno : 0;
@@ -175,12 +175,17 @@ static int make_entry(struct copy *copy, const struct entry *entry)
 	case S_IFREG: {
 		struct link **link = find_link(copy, &entry->st);
 
-		return *link != NULL ? make_link(copy, *link, entry) : make_file(entry);
+		return *link != NULL ? make_link(copy, *link, entry) : make_file(copy, entry);
 	}
 	case S_IFLNK:
 		return make_symlink(entry);
 	case S_IFIFO:
 		return mkfifoat(entry->target_fd, entry->name, 0600) < 0 ? -errno : 0;
+	case S_IFCHR:
+		if (!copy->options->keep_marks || entry->st.st_rdev != makedev(0, 0))
+			return 0;
+		return mknodat(entry->target_fd, entry->name, S_IFCHR, makedev(0, 0)) < 0 ? -errno
+											  : 0;
 	default:
 		return 0;
 	}
@@ -274,7 +279,9 @@ static int set_directory(struct copy *copy, int source_fd, int target_fd, const 
 		return fail(err, errno, "set the owner of", path);
 	if (fchmod(target_fd, st.st_mode & 07777) < 0)
 		return fail(err, errno, "set the mode of", path);
-	status = copy_file_xattrs(source_fd, target_fd);
+	status = copy_file_xattrs(source_fd, target_fd, copy->options->keep_marks);
+	if (status == 0 && copy->options->keep_marks && copy_is_opaque_fd(source_fd))
+		status = copy_set_opaque(target_fd);
 	return status < 0 ? fail(err, -status, "set the attributes of", path) : 0;
 }
 

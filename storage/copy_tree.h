@@ -19,6 +19,11 @@ struct idmap;
 struct copy_options {
 	/* the source is a layer: its whiteouts remove, its opaque directories replace, and what is there is replaced */
 	bool as_layer;
+	/*
+	 * The source is a layer and so is the copy: whiteouts are copied, opaque directories are marked as native overlay marks them, and
+	 * owners that are metadata stay
+	 */
+	bool keep_marks;
 	/* owner n is written as the id that `through` gives for n, seen from `back`: NULL keeps it */
 	const struct idmap *uid_through, *uid_back;
 	const struct idmap *gid_through, *gid_back;

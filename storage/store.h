@@ -2,7 +2,8 @@
 /*
  * storage/store.h - the store on disk: its directories, locks, staging
  *
- * Door 1 of 6 (store.h, image.h, layer.h, rootfs.h, volume.h, secret.h; unpack.h is for libexec/dhow/transfer only).
+ * Door 1 of 8 (store.h, image.h, layer.h, layer_make.h, rootfs.h, volume.h, secret.h, sha256.h; unpack.h is for
+ * libexec/dhow/transfer only).
  *
  *	$XDG_DATA_HOME/dhow/ (--root)
  *	  images/	OCI image layout: oci-layout, index.json (derived), blobs/sha256/HEX; records/HEX; names/ESCAPED-NAME

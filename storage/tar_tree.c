@@ -220,6 +220,9 @@ static int write_file(struct walk *walk, int dir_fd, const char *name, struct er
 
 	if (fd < 0)
 		return skip_or_fail(walk, err, -fd, "open");
+	/* fuse-overlayfs makes a file beside its attribute: said once is enough */
+	if (walk->options->layer && str_equal(name, OPAQUE) && is_opaque(dir_fd))
+		return 0;
 	if (fstat(fd, &st) < 0)
 		return fail(walk, err, errno, "inspect");
 	if (!S_ISREG(st.st_mode))
@@ -323,6 +326,8 @@ static int write_directory(struct walk *walk, int fd, bool is_root, struct err *
 
 	if (!walk->options->layer || !is_opaque(fd))
 		return 0;
+	if (walk->options->opaque != NULL)
+		walk->options->opaque(walk->options->opaque_context, fd);
 	cleanup_free char *dir =
 		is_root && walk->name.length == 0 ? xstrdup("") : xasprintf("%s/", walk->name.data);
 	return write_marker(walk, dir, "", OPAQUE, err);
@@ -351,6 +356,21 @@ static int add_directory(struct walk *walk, int dir_fd, const char *name, struct
 	return enter_take(walk, TAKE_FD(fd), err);
 }
 
+static int limit_time(struct walk *walk, int dir_fd, const char *name, time_t mtime_s,
+		      struct err *err)
+{
+	const struct tar_tree_options *options = walk->options;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 0 } };
+
+	if (!options->set_latest_mtime || options->latest_mtime_s == NULL ||
+	    mtime_s <= *options->latest_mtime_s)
+		return 0;
+	times[1].tv_sec = *options->latest_mtime_s;
+	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(walk, err, errno, "set the time of");
+	return 0;
+}
+
 static int add_entry(struct walk *walk, int dir_fd, const char *name, struct err *err)
 {
 	struct tar_item item;
@@ -358,6 +378,8 @@ static int add_entry(struct walk *walk, int dir_fd, const char *name, struct err
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return skip_or_fail(walk, err, errno, "inspect");
+	if (limit_time(walk, dir_fd, name, st.st_mtime, err) < 0)
+		return -1;
 
 	switch (st.st_mode & S_IFMT) {
 	case S_IFREG:

@@ -85,9 +85,14 @@ struct tar_tree_options {
 	const uint32_t *uid, *gid;
 	/* no time is later (SOURCE_DATE_EPOCH); INT64_MIN is not used, NULL: none */
 	const int64_t *latest_mtime_s;
+	/* the tree itself gets those times too, so that it makes the same tar again */
+	bool set_latest_mtime;
 	/* leave out this path ("etc/hosts", without prefix) and what is below it; NULL: nothing is */
 	bool (*skip)(void *context, const char *path);
 	void *skip_context;
+	/* told of each opaque directory, open for reading; NULL: nobody is */
+	void (*opaque)(void *context, int dir_fd);
+	void *opaque_context;
 };
 
 struct tar_tree_counts {
