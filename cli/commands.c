@@ -54,6 +54,7 @@ const struct noun nouns[] = {
 	X(cmd_container_exists)                                                                    \
 	X(cmd_container_prune)                                                                     \
 	X(cmd_container_cleanup)                                                                   \
+	X(cmd_container_restart_by_policy)                                                         \
 	X(cmd_image_inspect)                                                                       \
 	X(cmd_image_exists)                                                                        \
 	X(cmd_image_prune)                                                                         \

@@ -2,20 +2,29 @@
 /*
  * cli/healthcheck.c - `healthcheck run`: run the health check of a container once
  *
- * Exit status 0: healthy; 1: the check failed. The monitor calls it with --auto: then nothing is printed, and a container that has
- * ended meanwhile is no failure.
+ * Exit status 0: healthy; 1: the check failed. The monitor calls it with --auto: then nothing is printed, and the exit status is the
+ * monitor's (engine/monitor.h).
  */
 #include "cli/cmd.h"
 
 #include "base/err.h"
 #include "engine/container.h"
 #include "engine/health.h"
+#include "engine/monitor.h"
 
 #include <stdio.h>
 
 struct healthcheck_opts {
 	bool automatic, ignore_result;
 };
+
+/* For the monitor: what it does next (engine/monitor.h). */
+static int tell_monitor(const struct health_result *result, int status)
+{
+	if (result->in_startup)
+		return CHECK_STARTUP;
+	return status == 0 && result->status == HEALTH_HEALTHY ? CHECK_HEALTHY : CHECK_NOT_HEALTHY;
+}
 
 static int healthcheck_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
@@ -24,12 +33,14 @@ static int healthcheck_run(struct cli *cli, void *opts_, const struct strv *args
 	struct health_result result;
 
 	if (container_get(cli->engine, args->items[0], &container, err) < 0)
-		return opts->automatic && err->kind == ERR_NOT_FOUND ? 0 : -1;
-	int status = container_health_run(cli->engine, container, &result, err);
+		return opts->automatic && err->kind == ERR_NOT_FOUND ? CHECK_NOTHING : -1;
+	int status = container_health_run(cli->engine, container, opts->automatic, &result, err);
 
 	if (status < 0)
-		return opts->automatic && err->kind == ERR_STATE ? 0 : -1;
-	if (status > 0 && !opts->automatic)
+		return opts->automatic && err->kind == ERR_STATE ? CHECK_NOTHING : -1;
+	if (opts->automatic)
+		return tell_monitor(&result, status);
+	if (status > 0)
 		(void)printf("%s\n", health_status_name((int)result.status));
 	return opts->ignore_result ? 0 : status;
 }

@@ -6,6 +6,7 @@
  *	  create.json	record: what the user asked for, with names resolved (struct container); rewritten by rename and update only
  *	  config.json	the OCI configuration, made by create, adjusted by start; plain JSON
  *	  run, exit	records of the monitor (engine/monitor.h)
+ *	  restarts, stopped	what the restart policy has done, what the user wants (engine/container/restart.h)
  *	  alive		file whose lock is held by the monitor: the container runs if and only if it is held
  *	  upper/ work/	the writable layer
  *	  log, log.1 ...	the log, unless --log-opt path
@@ -231,6 +232,7 @@ struct container_start_opts {
 		preserved_fds; /* run --preserve-fds, --preserve-fd: descriptors of the caller, or NULL */
 	size_t preserved_fd_count;
 	bool preserve_numbers; /* --preserve-fd: they keep their numbers; else they become 3, 4, ... */
+	bool by_policy; /* the restart policy wants it: nothing is done when the user has stopped it meanwhile */
 };
 /**
  * Start. Returns when the program was executed and that is on record. Starting a running one succeeds (ERR_STATE when attach is wanted).
@@ -262,6 +264,16 @@ int container_kill(struct engine *engine, struct container *container, int signa
 		   struct err *err);
 int container_restart(struct engine *engine, struct container *container, int64_t timeout_s,
 		      struct err *err);
+/**
+ * The monitor calls it after an end: start the container again if its policy and the user still want that, and try again for a while
+ * when it cannot be started. 0 also when it is not wanted.
+ */
+int container_restart_by_policy(struct engine *engine, struct container *container,
+				struct err *err);
+/** True when it does not run but should, by its restart policy: after a reboot, or when its monitor was killed. */
+bool container_should_restart(const struct container *container);
+/** Restarts by the policy since a user has started it. */
+int64_t container_restart_count(const struct container *container);
 int container_pause(struct engine *engine, struct container *container, bool pause,
 		    struct err *err);
 int container_rename(struct engine *engine, struct container *container, const char *new_name,

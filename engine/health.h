@@ -21,8 +21,9 @@
  *	{"startedNs": N, "status": "starting"|"healthy"|"unhealthy", "failingStreak": N, "startupDone": bool, "startupSuccesses": N,
  *	 "startupFailures": N, "log": [{"Start": time, "End": time, "ExitCode": N, "Output": text}, ...]}
  *
- * A failure within the start period counts only when the container was healthy already. The monitor calls `dhow healthcheck run --auto ID` after each
- * interval, health_next_ns() tells which; people call it without --auto. The program runs as exec runs one, and is killed at its time-out.
+ * A failure within the start period counts only when the container was healthy already, and so does one of the monitor's first check,
+ * which is sooner than an interval after the start. The monitor calls `dhow healthcheck run --auto ID` after each
+ * interval, and first when the container has run for a second; people call it without --auto. The program runs as exec runs one, and is killed at its time-out.
  * A lock (containers/ID/health.lock) is held while the record is changed, never while the program runs. An event is written when the
  * status changes, and only then (U50).
  */
@@ -73,19 +74,22 @@ enum health_status container_health_status(const struct container *container);
 json_t *container_health(const struct container *container);
 /** podman's .Config.Healthcheck: {"Test", "StartPeriod", "Interval", "Timeout", "Retries"}, or NULL. New reference. */
 json_t *container_health_config(const struct container *container);
-/** How long the monitor waits before it runs the next check (the start-up check has an interval of its own); 0: there is none to be run. */
-int64_t health_next_ns(const struct container *container);
+/** How long the monitor waits between checks, and between start-up checks as long as these run; 0: there are none to be run. */
+void health_intervals(const struct container *container, int64_t *ret_ns, int64_t *ret_startup_ns);
 
 struct health_result {
 	enum health_status status; /* after this check */
 	int32_t exit_code;	   /* of the program; -1: it was killed at its time-out */
 	bool changed;		   /* the status is another one than before */
+	bool in_startup;	   /* it is still the start-up check that runs next */
 };
 /**
  * Run the check once, remember the result, and do what the container's on-failure action says when it has become unhealthy. Blocks
- * until the check has ended. 0: the program says healthy, 1: it does not. ERR_STATE when the container has no check or does not run.
+ * until the check has ended. 0: the program says healthy, 1: it does not. ERR_STATE when the container has no check, does not run, or has
+ * ended before the check had.
+ * @param automatic  the monitor asks for it
  */
-int container_health_run(struct engine *engine, struct container *container,
+int container_health_run(struct engine *engine, struct container *container, bool automatic,
 			 struct health_result *ret_result, struct err *err);
 
 #endif

@@ -3,8 +3,8 @@
  * engine/monitor.h - the one small process per container, and how to talk to it
  *
  * libexec/dhow/monitor is static, allocates at start only, never exits because something failed (it records, waits, retries), and is the
- * only parent of the container's init. It holds: the liveness lock, the log, the attach socket, the pty's master, the stop time-out
- * and the timer of --timeout, and the write end of the network helper's exit pipe.
+ * only parent of the container's init. It holds: the liveness lock, the log, the attach socket, the pty's master, the timers of --timeout
+ * and of the health check, and the write end of the network helper's exit pipe.
  *
  * It is executed by a fork of the command line that has made the init already (engine/runtime.h), with fixed descriptors and words as arguments:
  *
@@ -28,6 +28,14 @@
  * Both are removed by the next start when it has the lock. The lock is let go when the exit is published: the monitor may live a little
  * longer, to hand output to a slow client and to wait for one that cleans up. A --rm container whose end a client promised to clean up has no exit
  * record unless that client fails. The state follows from them and the lock (engine/container.h).
+ *
+ * What needs more than bare hands is done by the command line, executed with the global options that find the same store:
+ *
+ *	dhow ... healthcheck run --auto ID		as a child, when a check is due; its exit status is enum monitor_check. The next one is due an
+ *							interval after it has ended, so checks never pile up
+ *	dhow ... container restart-by-policy ID		in its own place, some time after an end that the restart policy means. The record of the end is
+ *							published by then: the container is `exited` meanwhile
+ *	dhow ... container cleanup ID			in its own place, after the end of a --rm container that no client removes
  *
  * Attach protocol: SOCK_SEQPACKET, each packet is one type byte and a payload (at most ATTACH_PAYLOAD_MAX):
  */
@@ -58,7 +66,8 @@ enum attach_type {
 	ATTACH_STDERR_GONE = 'R',
 	ATTACH_DETACH = 'd', /* the client goes, the container stays */
 	ATTACH_CLEANUP =
-		'c' /* the client promises to clean up (--rm); if it dies before EXIT was read the monitor does it */
+		'c', /* the client promises to clean up (--rm); if it dies before EXIT was read the monitor does it */
+	ATTACH_POLICY = 'p' /* struct attach_policy: `update` has changed it */
 };
 #define ATTACH_PAYLOAD_MAX 32768
 
@@ -69,10 +78,35 @@ struct attach_exit {
 struct attach_resize {
 	uint16_t rows, columns;
 };
+/** What the monitor does by itself. */
+struct attach_policy {
+	int32_t restart; /* enum monitor_restart */
+	int32_t reserved;
+	int64_t restart_delay_ms;			/* that is waited before */
+	int64_t check_interval_ns, startup_interval_ns; /* 0: there is no such check */
+};
 struct attach_hello {
 	uint8_t want_stdin, want_stdout, want_stderr;
 	uint8_t no_stdin_eof; /* the end of this client's stdin does not close the container's */
 };
+
+/** Exit status of `healthcheck run --auto`: what the monitor does next. Any other one is a failure, and nothing is known. */
+enum monitor_check {
+	CHECK_HEALTHY = 0,
+	CHECK_NOT_HEALTHY = 1,
+	CHECK_STARTUP =
+		3, /* the start-up check has not succeeded often enough: its interval holds */
+	CHECK_NOTHING = 4, /* the container is paused, or has ended meanwhile */
+};
+
+/** Which ends of the program are followed by a restart. */
+enum monitor_restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+/** A file of this name in the container's directory says that the user wants it to be down: it is not restarted. */
+#define MONITOR_STOPPED_NAME "stopped"
+/** The delay before a restart is doubled each time, from this on; a program that has run long enough was well, and it begins anew. */
+#define MONITOR_RESTART_SHORT_MS 100
+#define MONITOR_RESTART_MAX_MS	 60000
+#define MONITOR_RESTART_LONG_S	 10
 
 enum log_driver {
 	LOG_K8S_FILE,
@@ -97,7 +131,8 @@ struct monitor_config {
 	bool stdin_once;   /* close it when the first client goes */
 	int64_t timeout_s; /* --timeout: kill after; 0: none */
 	bool remove; /* --rm: execute `dhow container cleanup ID` at the end unless a client has promised to */
-	const char *dhow_path;	      /* for that */
+	struct attach_policy policy;
+	const char *dhow_path;	      /* to do these */
 	const char *const *dhow_args; /* global options for that, ended by NULL */
 	const char *cgroup_path; /* as rootless/cgroup.h names it, for the run record; NULL: none */
 	const char

@@ -112,12 +112,15 @@ static int restart_policy(struct create *create, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "invalid --restart '%s': only on-failure takes a number of tries",
 			       text);
-	if (!str_equal(policy, "no"))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --restart '%s': only \"no\" is supported", text);
-	if (create->opts->rm &&
-	    (str_equal(policy, "always") || str_equal(policy, "unless-stopped")))
+	if (create->opts->rm && !str_equal(policy, "no"))
 		return err_set(err, ERR_USAGE, "--rm and --restart %s exclude each other", policy);
+	const char *driver = create->opts->log_driver;
+
+	if (!str_equal(policy, "no") && driver != NULL && str_after(driver, "passthrough") != NULL)
+		return err_set(err, ERR_USAGE,
+			       "--restart %s and --log-driver %s exclude each other: the streams "
+			       "are gone when the container is restarted",
+			       policy, driver);
 	json_t *restart = json_object();
 
 	json_put_string(restart, KEY_POLICY, policy);

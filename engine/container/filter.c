@@ -229,6 +229,21 @@ static bool test_restart_policy(const struct filter_value *value, const struct c
 	return str_equal(*policy == '\0' ? "no" : policy, value->text);
 }
 
+static int check_should_start(struct engine *engine, struct filter_value *value, struct err *err)
+{
+	(void)engine;
+	if (str_equal(value->text, "true") || str_equal(value->text, "false"))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "invalid filter value 'should-start=%s': it can be true or false",
+		       value->text);
+}
+
+static bool test_should_start(const struct filter_value *value, const struct container *container)
+{
+	return container_should_restart(container) == str_equal(value->text, "true");
+}
+
 static int check_health(struct engine *engine, struct filter_value *value, struct err *err)
 {
 	(void)engine;
@@ -258,6 +273,7 @@ static const struct filter_key filter_keys[] = {
 	{ "network", false, NULL, test_network },
 	{ "command", false, check_regex, test_command },
 	{ "restart-policy", false, NULL, test_restart_policy },
+	{ "should-start", false, check_should_start, test_should_start },
 	{ "health", false, check_health, test_health },
 };
 
@@ -314,7 +330,7 @@ static int filter_add(struct engine *engine, struct container_filter *filter, co
 		text);
 	return err_hint(err, "Use id, name, label, status, exited, ancestor, before, since, until, "
 			     "volume, network, "
-			     "command, restart-policy or health.");
+			     "command, restart-policy, should-start or health.");
 }
 
 int container_filter_new(struct engine *engine, const struct strv *filters,

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 static const json_t *health_of(const struct container *container)
 {
@@ -82,17 +83,15 @@ json_t *container_health_config(const struct container *container)
 	return object;
 }
 
-int64_t health_next_ns(const struct container *container)
+void health_intervals(const struct container *container, int64_t *ret_ns, int64_t *ret_startup_ns)
 {
 	const json_t *health = health_of(container);
+	const json_t *startup = json_object_get(health, KEY_STARTUP);
 
-	if (!json_is_object(health))
-		return 0;
-	cleanup_json json_t *record = read_record(container);
-
-	if (health_is_startup(health, record))
-		return json_get_int(health, HEALTH_INTERVAL_NS, KEY_STARTUP, KEY_INTERVAL_NS, NULL);
-	return json_get_int(health, 0, KEY_INTERVAL_NS, NULL);
+	*ret_ns = json_get_int(health, 0, KEY_INTERVAL_NS, NULL);
+	*ret_startup_ns = json_is_object(startup)
+				  ? json_get_int(startup, HEALTH_INTERVAL_NS, KEY_INTERVAL_NS, NULL)
+				  : 0;
 }
 
 static int read_check(const struct container *container, const json_t *record,
@@ -151,7 +150,7 @@ static void write_copy(struct engine *engine, const struct container *container)
 /* Under the lock: others may have run the check at the same time. */
 static int remember(struct engine *engine, const struct container *container,
 		    const struct health_outcome *outcome, struct health_decision *ret_decision,
-		    struct err *err)
+		    bool *ret_in_startup, struct err *err)
 {
 	cleanup_fd int dir_fd = openat(container->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int lock_fd = dir_fd < 0 ? -1 : lock_take(dir_fd, FILE_HEALTH_LOCK, true, err);
@@ -167,6 +166,7 @@ static int remember(struct engine *engine, const struct container *container,
 			      record, 0, err) < 0)
 		return err_wrap(err, "cannot remember the health of container '%s'",
 				container->name);
+	*ret_in_startup = health_is_startup(health_of(container), record);
 	write_copy(engine, container);
 	return 0;
 }
@@ -176,10 +176,13 @@ static int act(struct engine *engine, struct container *container, enum health_a
 {
 	switch (action) {
 	case HEALTH_ACTION_KILL:
-		return container_kill(engine, container, SIGKILL, err);
+		/* not as the user's own: its restart policy holds */
+		return container_send_signal(engine, container, SIGKILL, err);
 	case HEALTH_ACTION_STOP:
 		return container_stop(engine, container, -1, err);
 	case HEALTH_ACTION_RESTART:
+		/* the check's program has left us closed to everybody (R5), but a start is helped by newuidmap, which must look at a child of ours */
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		return container_restart(engine, container, -1, err);
 	case HEALTH_ACTION_NONE:
 	case HEALTH_ACTION_COUNT:
@@ -211,13 +214,35 @@ static void outcome_release(struct health_outcome *outcome)
 	strbuf_release(&outcome->output);
 }
 
-int container_health_run(struct engine *engine, struct container *container,
+/* Of the check that runs now. */
+static int64_t interval_ns(const struct container *container, const json_t *record)
+{
+	int64_t interval, startup;
+
+	health_intervals(container, &interval, &startup);
+	return health_is_startup(health_of(container), record) ? startup : interval;
+}
+
+/* It must be the same life that was checked: an end while the check ran is no bad health. */
+static int check_same_life(struct container *container, int64_t started_ns, struct err *err)
+{
+	if (container_refresh(container, err) < 0)
+		return -1;
+	if (container_is_up(container) && container->state.started_ns == started_ns)
+		return 0;
+	return err_set(err, ERR_STATE, "container '%s' ended while its health was checked",
+		       container->name);
+}
+
+int container_health_run(struct engine *engine, struct container *container, bool automatic,
 			 struct health_result *ret_result, struct err *err)
 {
 	__attribute__((cleanup(outcome_release))) struct health_outcome outcome =
 		HEALTH_OUTCOME_INIT;
 	struct health_check check = { .argv = STRV_INIT };
 	struct health_decision decision;
+	int64_t started_ns = container->state.started_ns;
+	bool in_startup = false;
 
 	if (!json_is_object(health_of(container))) {
 		err_set(err, ERR_STATE, "container '%s' has no defined healthcheck",
@@ -230,9 +255,13 @@ int container_health_run(struct engine *engine, struct container *container,
 	if (status == 0)
 		status = health_execute(engine, container, &check, &outcome, err);
 	strv_release(&check.argv);
-	if (status < 0 || remember(engine, container, &outcome, &decision, err) < 0)
+	if (status == 0)
+		status = check_same_life(container, started_ns, err);
+	outcome.early = automatic && outcome.start_ns - started_ns < interval_ns(container, record);
+	if (status < 0 || remember(engine, container, &outcome, &decision, &in_startup, err) < 0)
 		return -1;
 	*ret_result = (struct health_result){
+		.in_startup = in_startup,
 		.status = decision.after,
 		.exit_code = outcome.exit_code,
 		.changed = decision.before != decision.after,

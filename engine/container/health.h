@@ -46,11 +46,12 @@ struct health_check {
 struct health_outcome {
 	int64_t start_ns, end_ns;
 	int32_t exit_code; /* -1: time-out */
+	bool early;	   /* the monitor's first check: a failure does not count */
 	struct strbuf output;
 };
 #define HEALTH_OUTCOME_INIT                                                                        \
 	{                                                                                          \
-		0, 0, 0, STRBUF_INIT                                                               \
+		0, 0, 0, false, STRBUF_INIT                                                        \
 	}
 /** Run it in the container and wait. A program that cannot be started is an outcome (126, 127), not a failure. */
 int health_execute(struct engine *engine, const struct container *container,

@@ -119,13 +119,16 @@ void health_judge(const json_t *health, json_t *record, const struct health_outc
 	add_log(health, record, outcome);
 	ret_decision->after = ret_decision->before;
 	if (health_is_startup(health, record)) {
-		judge_startup(json_object_get(health, KEY_STARTUP), record, success, ret_decision);
+		if (success || !outcome->early)
+			judge_startup(json_object_get(health, KEY_STARTUP), record, success,
+				      ret_decision);
 		return;
 	}
 	if (success) {
 		json_put_int(record, KEY_FAILING_STREAK, 0);
 		ret_decision->after = HEALTH_HEALTHY;
-	} else if (!in_start_period(health, record, outcome->start_ns)) {
+	} else if (!(outcome->early && ret_decision->before == HEALTH_STARTING) &&
+		   !in_start_period(health, record, outcome->start_ns)) {
 		count_up(record, KEY_FAILING_STREAK);
 		if (json_get_int(record, 0, KEY_FAILING_STREAK, NULL) >=
 		    json_get_int(health, HEALTH_RETRIES, KEY_RETRIES, NULL))

@@ -517,7 +517,7 @@ json_t *container_inspect(struct engine *engine, const struct container *contain
 	json_put_string(object, "OCIRuntime",
 			engine->options.runtime != NULL ? engine->options.runtime : "dhow");
 	json_put_string(object, "Name", container->name);
-	json_put_int(object, "RestartCount", 0);
+	json_put_int(object, "RestartCount", container_restart_count(container));
 	json_put_string(object, "Driver", "overlay");
 	json_put_string(object, "MountLabel", "");
 	json_put_string(object, "ProcessLabel", "");

@@ -28,6 +28,9 @@ enum end_result container_wait_end(int connection_fd, int64_t timeout_ms,
 char *container_cgroup_path(const struct container *container);
 /** ERR_STATE in podman's words: "can only WHAT running containers. ID is in state STATE: container state improper". */
 int container_state_improper(const struct container *container, const char *what, struct err *err);
+/** container_kill(), but the restart policy holds afterwards. */
+int container_send_signal(struct engine *engine, struct container *container, int signal_number,
+			  struct err *err);
 /** End an init whose monitor was killed and that still runs, whatever became of its death signal. */
 void container_kill_orphan(const struct container *container);
 

@@ -15,12 +15,12 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "engine/container/record.h"
+#include "engine/container/restart.h"
 #include "engine/events.h"
 #include "storage/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -82,14 +82,29 @@ static void start_release(struct start *start)
 	fd_close(&start->lock_fd);
 }
 
-/* Lock, look, take the life: 1 it runs already, 0 it is ours to start. */
+/* What a user wants counts from the beginning; what the policy wants is counted. 1 it is not wanted any more, 0, -1. */
+static int note_restart(struct start *start, bool wanted, struct err *err)
+{
+	if (!start->opts->by_policy) {
+		restart_reset(start->container);
+		return 0;
+	}
+	/* with the life taken: who stops it now sees that */
+	if (!wanted || restart_is_stopped(start->container))
+		return 1;
+	return restart_count(start->container, err);
+}
+
+/* Lock, look, take the life: 1 there is nothing to do, 0 it is ours to start. */
 static int take_life(struct start *start, struct err *err)
 {
 	struct container *container = start->container;
+	bool wanted;
 
 	start->lock_fd = lock_take(container->dir_fd, FILE_LOCK, true, err);
-	if (start->lock_fd < 0)
+	if (start->lock_fd < 0 || container_refresh(container, err) < 0)
 		return -1;
+	wanted = start->opts->by_policy && container_should_restart(container);
 	start->alive_fd = alive_take(container->dir_fd, FILE_ALIVE, err);
 	if (start->alive_fd == -1)
 		return -1;
@@ -97,6 +112,10 @@ static int take_life(struct start *start, struct err *err)
 		start->alive_fd = -1;
 		return 1;
 	}
+	int noted = note_restart(start, wanted, err);
+
+	if (noted != 0)
+		return noted;
 	if ((unlinkat(container->dir_fd, FILE_RUN, 0) < 0 && errno != ENOENT) ||
 	    (unlinkat(container->dir_fd, FILE_EXIT, 0) < 0 && errno != ENOENT))
 		return err_sys(err, errno, "cannot remove the records of its last run");
@@ -269,6 +288,8 @@ static int start_walk(struct start *start, int *ret_attach_fd, struct err *err)
 		roll_back(start, err);
 		return -1;
 	}
+	if (start->opts->by_policy)
+		event_container(start->engine, start->container, EVENT_RESTART);
 	event_container(start->engine, start->container, EVENT_START);
 	remember_copy_ups(start);
 	hand_over(start, ret_attach_fd);

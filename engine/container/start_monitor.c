@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "engine/container/record.h"
+#include "engine/container/restart.h"
 #include "engine/events.h"
 
 #include <errno.h>
@@ -118,6 +119,8 @@ static void fill_config(struct start *start, struct monitor_config *config)
 	const json_t *create = start->container->create;
 	const json_t *log = json_object_get(create, KEY_LOG);
 
+	struct restarts restarts;
+
 	*config = (struct monitor_config){
 		.container_id = start->container->id.text,
 		.log_driver = start->log_driver,
@@ -132,6 +135,8 @@ static void fill_config(struct start *start, struct monitor_config *config)
 		.pid_file = json_get_string(create, NULL, KEY_PID_FILE, NULL),
 		.conmon_pid_file = json_get_string(create, NULL, KEY_CONMON_PID_FILE, NULL),
 	};
+	restarts_read(start->container, &restarts);
+	restart_policy(start->container, &restarts, &config->policy);
 }
 
 /* The program that this process is, by the place of its helpers: /proc/self/exe may be a copy in memory. */
@@ -155,6 +160,10 @@ static void own_options(const struct engine *engine, struct strv *args)
 	strv_add(args, engine->store->root_path);
 	strv_add(args, "--runroot");
 	strv_add(args, engine->store->run_path);
+	if (engine->options.cgroup_manager != CGROUP_MANAGER_AUTO) {
+		strv_add(args, "--cgroup-manager");
+		strv_add(args, cgroup_manager_name(engine->options.cgroup_manager));
+	}
 	if (engine->options.storage_driver != STORAGE_DRIVER_AUTO) {
 		strv_add(args, "--storage-driver");
 		strv_add(args, storage_driver_name(engine->options.storage_driver));
@@ -211,12 +220,10 @@ static void become_monitor(struct start *start, int report_fd)
 	setsid();
 	fill_config(start, &config);
 	config.died_text = died_text;
-	if (config.remove) {
-		program = own_program();
-		own_options(start->engine, &args);
-		config.dhow_path = program;
-		config.dhow_args = (const char *const *)strv_argv(&args);
-	}
+	program = own_program();
+	own_options(start->engine, &args);
+	config.dhow_path = program;
+	config.dhow_args = (const char *const *)strv_argv(&args);
 
 	if (runtime_clone(start->plan, &io, &start->sync, &pid, &fds.init_pid_fd, &err) < 0) {
 		pid = 0;

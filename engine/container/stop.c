@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/process.h"
 #include "engine/container/record.h"
+#include "engine/container/restart.h"
 #include "engine/events.h"
 
 #include <fcntl.h>
@@ -160,7 +161,8 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 		return err_set(err, ERR_CORRUPT,
 			       "cannot stop container '%s': its record is damaged",
 			       container->id.text);
-	if (container_refresh(container, err) < 0)
+	/* first, so that a restart by its policy is not made or is seen here */
+	if (restart_stop(container, err) < 0 || container_refresh(container, err) < 0)
 		return -1;
 	if (container->state.status == CONTAINER_INITIALIZED && wait_for_start(container, err) < 0)
 		return err_wrap(err, "cannot stop container '%s'", container->name);

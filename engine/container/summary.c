@@ -179,7 +179,7 @@ json_t *container_summary(struct engine *engine, const struct container *contain
 	json_put_string(object, "Pod", "");
 	json_put_string(object, "PodName", "");
 	json_put(object, "Ports", summary_ports(container));
-	json_put_int(object, "Restarts", 0);
+	json_put_int(object, "Restarts", container_restart_count(container));
 	json_put(object, "Size", json_null());
 	if (size) {
 		unsigned long long bytes;

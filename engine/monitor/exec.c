@@ -81,7 +81,7 @@ static void monitor_argv(const struct monitor_config *config, const struct monit
 		strv_add(argv, *arg);
 }
 
-/* What `dhow container cleanup` needs to find its files; nothing else of the user's environment lives as long as a container. */
+/* What the command line needs to find its files; nothing else of the user's environment lives as long as a container. */
 static void monitor_environment(struct strv *env)
 {
 	static const char *const names[] = {

@@ -39,6 +39,10 @@ struct monitor_arg {
 	MONITOR_ARG("stdin-once", ARG_BOOL, stdin_once),                                           \
 	MONITOR_ARG("timeout", ARG_INT64, timeout_s),                                              \
 	MONITOR_ARG("remove", ARG_BOOL, remove),                                                   \
+	MONITOR_ARG("restart", ARG_INT, policy.restart),                                           \
+	MONITOR_ARG("restart-delay", ARG_INT64, policy.restart_delay_ms),                          \
+	MONITOR_ARG("check", ARG_INT64, policy.check_interval_ns),                                 \
+	MONITOR_ARG("startup-check", ARG_INT64, policy.startup_interval_ns),                       \
 	MONITOR_ARG("cgroup", ARG_TEXT, cgroup_path),                                              \
 	MONITOR_ARG("died", ARG_TEXT, died_text),                                                  \
 	MONITOR_ARG("pid", ARG_INT, init_pid),                                                     \
@@ -48,7 +52,6 @@ struct monitor_arg {
 }
 /* clang-format on */
 #define MONITOR_ARG_FDS "fds"
-#define MONITOR_ARG_MAX 16
 
 _Static_assert(sizeof(pid_t) == sizeof(int), "ARG_INT is used for a pid");
 

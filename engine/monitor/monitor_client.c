@@ -178,6 +178,15 @@ static int act(struct monitor *monitor, struct monitor_client *client, size_t le
 	case ATTACH_STDERR_GONE:
 		reader_gone(monitor, client, STREAM_ERR);
 		return 0;
+	case ATTACH_POLICY:
+		if (payload == sizeof(monitor->policy)) {
+			memcpy(&monitor->policy, monitor->input + 1, payload);
+			/* one that is under way plans the next when it has ended */
+			if (monitor->started_ns != 0 && !monitor->ended &&
+			    monitor->check.pid_fd < 0)
+				monitor_plan_check(monitor, false);
+		}
+		return 0;
 	case ATTACH_CLEANUP:
 		client->cleans = true;
 		return 0;

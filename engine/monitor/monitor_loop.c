@@ -15,10 +15,14 @@
 #include <linux/stat.h>
 #include <string.h>
 
-#define SECOND_NS 1000000000LL
+#define SECOND_NS      1000000000LL
+#define MILLISECOND_NS 1000000LL
+/* a program that has run so long was well: the delays before restarts begin anew */
+#define RESTART_LONG_NS	 (MONITOR_RESTART_LONG_S * SECOND_NS)
+#define RESTART_SHORT_NS (MONITOR_RESTART_SHORT_MS * MILLISECOND_NS)
 /* more than pipes hold: beyond it a process outside the pid namespace is writing, which may never end */
 #define DRAIN_LIMIT_BYTES (4U << 20)
-#define SLOT_MAX	  (8 + MONITOR_CLIENT_MAX)
+#define SLOT_MAX	  (12 + MONITOR_CLIENT_MAX)
 
 struct slots {
 	struct pollfd fds[SLOT_MAX];
@@ -83,17 +87,21 @@ static void listen_to_all(struct monitor *monitor, enum monitor_state state, str
 	}
 	if (monitor->input_length > 0)
 		listen_to(slots, monitor->input_fd, POLLOUT, EVENT_INPUT_ROOM, 0);
+	listen_to(slots, monitor->check.pid_fd, POLLIN, EVENT_CHECK_ENDED, 0);
 	listen_to(slots, monitor->fds.init_pid_fd, POLLIN, EVENT_INIT_ENDED, 0);
 }
 
-/* True when a deadline is set; *ret is what is left of it. */
+/* True when something is due at some time; *ret is how long that is. */
 static bool time_left(const struct monitor *monitor, struct timespec *ret)
 {
+	int64_t next_ns = monitor->deadline_ns;
 	int64_t left_ns;
 
-	if (monitor->deadline_ns == 0)
+	if (next_ns == 0 || (monitor->check_ns != 0 && monitor->check_ns < next_ns))
+		next_ns = monitor->check_ns;
+	if (next_ns == 0)
 		return false;
-	left_ns = monitor->deadline_ns - mon_clock_ns(CLOCK_BOOTTIME);
+	left_ns = next_ns - mon_clock_ns(CLOCK_BOOTTIME);
 	if (left_ns < 0)
 		left_ns = 0;
 	ret->tv_sec = left_ns / SECOND_NS;
@@ -140,6 +148,21 @@ static enum monitor_state handle_slot(struct monitor *monitor, enum monitor_stat
 	return state;
 }
 
+/* Looked at in every round, so that a container that never stops writing does not put them off. */
+static enum monitor_state handle_timers(struct monitor *monitor, enum monitor_state state)
+{
+	int64_t now_ns;
+
+	if (monitor->deadline_ns == 0 && monitor->check_ns == 0)
+		return state;
+	now_ns = mon_clock_ns(CLOCK_BOOTTIME);
+	if (monitor->deadline_ns != 0 && now_ns >= monitor->deadline_ns)
+		state = handle(monitor, state, EVENT_DEADLINE, 0);
+	if (monitor->check_ns != 0 && now_ns >= monitor->check_ns)
+		state = handle(monitor, state, EVENT_CHECK_DUE, 0);
+	return state;
+}
+
 /* After the end of the init: take what is left. True when that was all. */
 static bool drain(struct monitor *monitor)
 {
@@ -167,14 +190,54 @@ static bool is_removed(const struct monitor *monitor)
 	return st.stx_nlink == 0;
 }
 
-bool monitor_loop(struct monitor *monitor)
+/* The user has said that it shall not run (engine/container/record.h). */
+static bool is_unwanted(const struct monitor *monitor)
+{
+	return is_removed(monitor) || MON_CALL(SYS_faccessat, monitor->fds.container_dir_fd,
+					       MONITOR_STOPPED_NAME, 0, 0, 0) == 0;
+}
+
+static bool is_restarted(const struct monitor *monitor)
+{
+	switch (monitor->policy.restart) {
+	case RESTART_ALWAYS:
+		return !is_unwanted(monitor);
+	case RESTART_ON_FAILURE:
+		return monitor->exit_code != 0 && !is_unwanted(monitor);
+	default:
+		return false;
+	}
+}
+
+bool monitor_wait_restart(const struct monitor *monitor)
+{
+	int64_t left_ns = monitor->policy.restart_delay_ms * MILLISECOND_NS;
+
+	/* it was well for a while: this is no row of failures */
+	if (monitor->finished_ns - monitor->started_ns >= RESTART_LONG_NS &&
+	    left_ns > RESTART_SHORT_NS)
+		left_ns = RESTART_SHORT_NS;
+	/* in pieces, to be gone soon when it is not wanted */
+	while (left_ns > 0) {
+		int64_t piece_ns = left_ns > SECOND_NS ? SECOND_NS : left_ns;
+		struct timespec piece = { piece_ns / SECOND_NS, piece_ns % SECOND_NS };
+
+		mon_ppoll(NULL, 0, &piece);
+		if (is_unwanted(monitor))
+			return false;
+		left_ns -= piece_ns;
+	}
+	return true;
+}
+
+enum monitor_after monitor_loop(struct monitor *monitor)
 {
 	enum monitor_state state = STATE_STARTING;
 	struct slots slots;
 
 	while (state != STATE_DONE) {
 		struct timespec left;
-		bool has_deadline;
+		bool has_timer;
 		int ready;
 
 		if ((state == STATE_DRAINING || state == STATE_LINGERING) && drain(monitor)) {
@@ -182,20 +245,23 @@ bool monitor_loop(struct monitor *monitor)
 			continue;
 		}
 		listen_to_all(monitor, state, &slots);
-		has_deadline = time_left(monitor, &left);
-		ready = mon_ppoll(slots.fds, (size_t)slots.count, has_deadline ? &left : NULL);
-		if (ready == 0)
-			state = handle(monitor, state, EVENT_DEADLINE, 0);
+		has_timer = time_left(monitor, &left);
+		ready = mon_ppoll(slots.fds, (size_t)slots.count, has_timer ? &left : NULL);
 		for (int i = 0; ready > 0 && i < slots.count; i++) {
 			if (slots.fds[i].revents != 0)
 				state = handle_slot(monitor, state, slots.meaning[i].event,
 						    slots.meaning[i].index, slots.fds[i].revents);
 		}
+		state = handle_timers(monitor, state);
 	}
-	if (!monitor->ended || !monitor->config->remove || is_removed(monitor))
-		return false;
+	if (!monitor->ended)
+		return AFTER_NOTHING;
+	if (is_restarted(monitor))
+		return AFTER_RESTART;
+	if (!monitor->config->remove || is_removed(monitor))
+		return AFTER_NOTHING;
 	monitor_record_end(monitor);
-	return true;
+	return AFTER_CLEANUP;
 }
 
 void monitor_init(struct monitor *monitor, const struct monitor_config *config,
@@ -219,6 +285,9 @@ void monitor_init(struct monitor *monitor, const struct monitor_config *config,
 	monitor->input_fd = terminal ? -1 : fds->stdin_fd;
 	monitor->peer_fd = -1;
 	monitor->reserved_fd = -1;
+	monitor->check.pid_fd = -1;
+	monitor->policy = config->policy;
+	monitor->in_startup = config->policy.startup_interval_ns > 0;
 	for (int i = 0; i < MONITOR_CLIENT_MAX; i++)
 		monitor->clients[i].fd = -1;
 	for (int i = 0; i < STREAM_COUNT; i++) {

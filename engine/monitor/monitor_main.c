@@ -15,8 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#define CLEANUP_ARGS_MAX 32
-#define EXIT_BAD_ARGS	 125
+#define EXIT_BAD_ARGS 125
 
 static struct monitor the_monitor;
 
@@ -113,35 +112,28 @@ static bool parse_args(struct monitor_config *config, struct monitor_fds *fds,
 }
 
 /* All signals wait for ever: whoever ends a session or a terminal does not mean the monitor, and its container ends by itself. */
-static void block_signals(bool block)
+static void block_signals(void)
 {
-	uint64_t mask = block ? ~0ULL : 0;
+	uint64_t mask = ~0ULL;
 
 	MON_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask), 0);
 }
 
-/* `dhow ... container cleanup ID` in our place. */
-static void clean_up(const struct monitor_config *config, const char *const *environment)
+/* The loop has ended: what is left is not the monitor's to do. */
+static void hand_over(enum monitor_after after, const char *const *environment)
 {
-	const char *argv[CLEANUP_ARGS_MAX + 5];
-	size_t count = 0;
+	static const char *const cleanup[] = { "container", "cleanup", NULL };
+	static const char *const restart[] = { "container", "restart-by-policy", NULL };
 
-	if (config->dhow_path == NULL)
+	if (after == AFTER_CLEANUP)
+		monitor_become(the_monitor.config, environment, cleanup);
+	if (after != AFTER_RESTART)
 		return;
-	argv[count++] = "dhow";
-	for (size_t i = 0; config->dhow_args != NULL && config->dhow_args[i] != NULL; i++) {
-		if (i == CLEANUP_ARGS_MAX)
-			return;
-		argv[count++] = config->dhow_args[i];
-	}
-	argv[count++] = "container";
-	argv[count++] = "cleanup";
-	argv[count++] = config->container_id;
-	argv[count] = NULL;
-
-	MON_CALL(SYS_close_range, MONITOR_FD_FIRST, ~0U, 0, 0, 0);
-	block_signals(false);
-	MON_CALL(SYS_execve, config->dhow_path, argv, environment, 0, 0);
+	/* all but the container's directory: pipes and sockets must not seem to have somebody at their other end */
+	MON_CALL(SYS_close_range, MONITOR_FD_FIRST, the_monitor.fds.container_dir_fd - 1, 0, 0, 0);
+	MON_CALL(SYS_close_range, the_monitor.fds.container_dir_fd + 1, ~0U, 0, 0, 0);
+	if (monitor_wait_restart(&the_monitor))
+		monitor_become(the_monitor.config, environment, restart);
 }
 
 static int run(const char *const *argv, const char *const *environment)
@@ -149,7 +141,7 @@ static int run(const char *const *argv, const char *const *environment)
 	static struct monitor_config config;
 	static struct monitor_fds fds;
 
-	block_signals(true);
+	block_signals();
 	/* nobody but the user's own root may look at or attach to it (R5) */
 	MON_CALL(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	MON_CALL(SYS_umask, 022, 0, 0, 0, 0);
@@ -158,8 +150,8 @@ static int run(const char *const *argv, const char *const *environment)
 		return EXIT_BAD_ARGS;
 
 	monitor_init(&the_monitor, &config, &fds);
-	if (monitor_loop(&the_monitor))
-		clean_up(&config, environment);
+	the_monitor.environment = environment;
+	hand_over(monitor_loop(&the_monitor), environment);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #define ENGINE_MONITOR_STATE_H
 
 #include "engine/monitor.h"
+#include "engine/monitor/monitor_child.h"
 #include "engine/monitor/monitor_log.h"
 
 #include <poll.h>
@@ -42,7 +43,9 @@ enum monitor_event {
 	EVENT_CLIENT_ROOM,  /* a client (index) reads again */
 	EVENT_CLIENT_GONE,
 	EVENT_DEADLINE,
-	EVENT_DRAINED, /* after the end: no output is left, and all of it is delivered */
+	EVENT_CHECK_DUE,   /* it is time for a health check */
+	EVENT_CHECK_ENDED, /* the command line that made it has ended */
+	EVENT_DRAINED,	   /* after the end: no output is left, and all of it is delivered */
 	EVENT_COUNT
 };
 
@@ -61,6 +64,7 @@ enum { STREAM_OUT, STREAM_ERR, STREAM_COUNT };
 
 struct monitor {
 	const struct monitor_config *config;
+	const char *const *environment; /* for the command line that is executed */
 	struct monitor_fds fds;
 	struct monitor_log log;
 	int stream_fds[STREAM_COUNT]; /* to read: stdout or the master, stderr */
@@ -71,6 +75,10 @@ struct monitor {
 	uint64_t start_ticks;
 	int64_t started_ns, finished_ns;
 	int64_t deadline_ns; /* CLOCK_BOOTTIME; 0: none */
+	int64_t check_ns;    /* the same: when the next health check is due; 0: none is */
+	struct attach_policy policy;
+	bool in_startup; /* it is the start-up check's turn */
+	struct monitor_child check;
 	bool ended, recorded;
 	int32_t exit_code, signal;
 	struct attach_resize size; /* asked for before there was a terminal */
@@ -92,8 +100,14 @@ monitor_handler monitor_cell(enum monitor_state state, enum monitor_event event)
 /** Fill in the memory from what the monitor was told. */
 void monitor_init(struct monitor *monitor, const struct monitor_config *config,
 		  const struct monitor_fds *fds);
-/** The loop; returns when the state is DONE. True when the container has still to be cleaned up. */
-bool monitor_loop(struct monitor *monitor);
+/** What is to be done when the loop has ended. */
+enum monitor_after { AFTER_NOTHING, AFTER_CLEANUP, AFTER_RESTART };
+/** Something has changed in the policy or the next check is to be planned: when it is due. first: just after the start. */
+void monitor_plan_check(struct monitor *monitor, bool first);
+/** The loop; returns when the state is DONE. */
+enum monitor_after monitor_loop(struct monitor *monitor);
+/** Wait before a restart, with nothing open but the container's directory. False when it is not wanted any more. */
+bool monitor_wait_restart(const struct monitor *monitor);
 
 /* monitor_table.c */
 

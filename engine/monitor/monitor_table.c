@@ -21,6 +21,7 @@
 #endif
 
 #define SECOND_NS      1000000000LL
+#define FIRST_CHECK_NS SECOND_NS
 #define DRAIN_LIMIT_NS SECOND_NS /* so long is the end kept back for a client that does not read */
 
 /* Tell the end to those who have not heard it. Those who clean up stay, the others may go. */
@@ -140,6 +141,21 @@ static void send_started(struct monitor *monitor)
 	}
 }
 
+/* An interval from now. The first one is soon, so that what is well is known to be so soon. */
+void monitor_plan_check(struct monitor *monitor, bool first)
+{
+	int64_t interval_ns = monitor->in_startup ? monitor->policy.startup_interval_ns
+						  : monitor->policy.check_interval_ns;
+
+	monitor->check_ns = 0;
+	if (interval_ns <= 0)
+		return;
+	if (first && interval_ns > FIRST_CHECK_NS)
+		interval_ns = FIRST_CHECK_NS;
+	if (__builtin_add_overflow(mon_clock_ns(CLOCK_BOOTTIME), interval_ns, &monitor->check_ns))
+		monitor->check_ns = 0;
+}
+
 static enum monitor_state started(struct monitor *monitor, int index)
 {
 	const struct monitor_config *config = monitor->config;
@@ -166,6 +182,7 @@ static enum monitor_state started(struct monitor *monitor, int index)
 		monitor_write_pid_file(config->conmon_pid_file, run.monitor_pid);
 	send_started(monitor);
 
+	monitor_plan_check(monitor, true);
 	if (config->timeout_s > 0)
 		monitor->deadline_ns = mon_clock_ns(CLOCK_BOOTTIME) + config->timeout_s * SECOND_NS;
 	if (!config->remove)
@@ -288,6 +305,7 @@ static enum monitor_state init_ended(struct monitor *monitor, int index)
 		return STATE_RUNNING;
 
 	monitor->ended = true;
+	monitor->check_ns = 0;
 	monitor->finished_ns = mon_clock_ns(CLOCK_REALTIME);
 	if (info.si_code == CLD_EXITED) {
 		monitor->exit_code = info.si_status;
@@ -356,6 +374,29 @@ static enum monitor_state time_is_up(struct monitor *monitor, int index)
 	return STATE_RUNNING;
 }
 
+static enum monitor_state check_due(struct monitor *monitor, int index)
+{
+	static const char *const words[] = { "healthcheck", "run", "--auto", NULL };
+
+	(void)index;
+	monitor->check_ns = 0;
+	/* no process to be had now: later, perhaps */
+	if (monitor_child_start(monitor->config, monitor->environment, words, &monitor->check) < 0)
+		monitor_plan_check(monitor, false);
+	return STATE_RUNNING;
+}
+
+static enum monitor_state check_ended(struct monitor *monitor, int index)
+{
+	int status = monitor_child_reap(&monitor->check);
+
+	(void)index;
+	if (status == CHECK_HEALTHY || status == CHECK_NOT_HEALTHY || status == CHECK_STARTUP)
+		monitor->in_startup = status == CHECK_STARTUP;
+	monitor_plan_check(monitor, false);
+	return STATE_RUNNING;
+}
+
 /* Those who only wait for the end need not wait for somebody else's output. */
 static enum monitor_state publish_early(struct monitor *monitor, int index)
 {
@@ -385,6 +426,8 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_CLIENT_ROOM] = client_room_starting,
 		[EVENT_CLIENT_GONE] = client_gone_starting,
 		[EVENT_DEADLINE] = stay_starting,
+		[EVENT_CHECK_DUE] = stay_starting,
+		[EVENT_CHECK_ENDED] = stay_starting,
 		[EVENT_DRAINED] = stay_starting,
 	},
 	[STATE_RUNNING] = {
@@ -399,6 +442,8 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_CLIENT_ROOM] = client_room_running,
 		[EVENT_CLIENT_GONE] = client_gone_running,
 		[EVENT_DEADLINE] = time_is_up,
+		[EVENT_CHECK_DUE] = check_due,
+		[EVENT_CHECK_ENDED] = check_ended,
 		[EVENT_DRAINED] = stay_running,
 	},
 	[STATE_DRAINING] = {
@@ -413,6 +458,8 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_CLIENT_ROOM] = client_room_draining,
 		[EVENT_CLIENT_GONE] = client_gone_draining,
 		[EVENT_DEADLINE] = publish_early,
+		[EVENT_CHECK_DUE] = stay_draining,
+		[EVENT_CHECK_ENDED] = stay_draining,
 		[EVENT_DRAINED] = publish_and_tell,
 	},
 	[STATE_LINGERING] = {
@@ -427,6 +474,8 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_CLIENT_ROOM] = client_room_lingering,
 		[EVENT_CLIENT_GONE] = client_gone_lingering,
 		[EVENT_DEADLINE] = stay_lingering,
+		[EVENT_CHECK_DUE] = stay_lingering,
+		[EVENT_CHECK_ENDED] = stay_lingering,
 		[EVENT_DRAINED] = stay_ending,
 	},
 	[STATE_ENDING] = {
@@ -441,6 +490,8 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_CLIENT_ROOM] = client_room_ending,
 		[EVENT_CLIENT_GONE] = client_gone_ending,
 		[EVENT_DEADLINE] = stay_ending,
+		[EVENT_CHECK_DUE] = stay_ending,
+		[EVENT_CHECK_ENDED] = stay_ending,
 		[EVENT_DRAINED] = stay_ending,
 	},
 	[STATE_DONE] = {
@@ -455,6 +506,8 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_CLIENT_ROOM] = stay_done,
 		[EVENT_CLIENT_GONE] = stay_done,
 		[EVENT_DEADLINE] = stay_done,
+		[EVENT_CHECK_DUE] = stay_done,
+		[EVENT_CHECK_ENDED] = stay_done,
 		[EVENT_DRAINED] = stay_done,
 	},
 };

@@ -63,7 +63,7 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 }
 
 @test "a health check goes from starting to healthy to unhealthy, with its log" {
-	run_ok run -d --name $C --network none --health-cmd 'echo looked; test -e /tmp/ok' --health-retries 2 --health-interval 1h $IMAGE sleep 1000
+	run_ok run -d --name $C --network none --health-cmd 'echo looked; test -e /tmp/ok' --health-retries 2 --health-interval disable $IMAGE sleep 1000
 	run_ok inspect --format '{{.State.Health.Status}}' $C
 	eq "$out" starting
 	run_exits 1 healthcheck run $C

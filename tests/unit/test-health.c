@@ -121,7 +121,7 @@ static void test_bad_options(void **state)
 	}
 }
 
-/* one letter per check: s a success, f a failure; what it is after each */
+/* one letter per check: s a success, f a failure, e a failure of the monitor's first check; what it is after each */
 static void play(const char *health_text, int64_t step_ns, const char *outcomes,
 		 const char *expected)
 {
@@ -138,6 +138,7 @@ static void play(const char *health_text, int64_t step_ns, const char *outcomes,
 		outcome.start_ns = 1000 * SECOND + (at - outcomes + 1) * step_ns;
 		outcome.end_ns = outcome.start_ns + 1;
 		outcome.exit_code = *at == 's' ? 0 : 1;
+		outcome.early = *at == 'e';
 		health_judge(health, record, &outcome, &decision);
 		strbuf_addc(&seen, decision.restart_for_startup	       ? 'R'
 				   : decision.after == HEALTH_HEALTHY  ? 'h'
@@ -153,6 +154,8 @@ static void test_rules(void **state)
 	play("{\"retries\":2}", SECOND, "ffsff", "suhhu");
 	play("{\"retries\":1}", SECOND, "fsf", "uhu");
 	play("{\"retries\":2}", SECOND, "fsfsf", "shhhh");
+	play("{\"retries\":1}", SECOND, "eefsee", "ssuhuu");
+	play("{\"retries\":1,\"startup\":{\"success\":1,\"retries\":1}}", SECOND, "eef", "ssR");
 	/* three checks are within the start period */
 	play("{\"retries\":1,\"startPeriodNs\":3500000000}", SECOND, "ffff", "sssu");
 	/* a success ends it */

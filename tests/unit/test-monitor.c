@@ -383,8 +383,9 @@ static void say_hello(struct stage *stage)
 	send_packet(stage->client_fd, ATTACH_HELLO, &hello, sizeof(hello));
 }
 
-/* Collect until the exit; output and errors in their order. */
-static struct attach_exit collect(struct stage *stage, struct strbuf *out, struct strbuf *errors)
+/* Collect until the exit; output and errors in their order. *ret_after is what the monitor's loop said. */
+static struct attach_exit collect_status(struct stage *stage, struct strbuf *out,
+					 struct strbuf *errors, int *ret_after)
 {
 	static char packet[ATTACH_PAYLOAD_MAX + 1];
 	struct attach_exit exit = { -1, -1 };
@@ -407,7 +408,15 @@ static struct attach_exit collect(struct stage *stage, struct strbuf *out, struc
 	int status;
 	assert_int_equal(waitpid(stage->monitor, &status, 0), stage->monitor);
 	assert_true(WIFEXITED(status));
+	*ret_after = WEXITSTATUS(status);
 	return exit;
+}
+
+static struct attach_exit collect(struct stage *stage, struct strbuf *out, struct strbuf *errors)
+{
+	int ignored;
+
+	return collect_status(stage, out, errors, &ignored);
 }
 
 static int hello_world(void)
@@ -606,6 +615,111 @@ static void the_time_limit_kills(void **state)
 	assert_int_equal(exit.exit_code, 137);
 }
 
+static int write_for_ever(void)
+{
+	static char data[4096];
+
+	while (write(1, data, sizeof(data)) > 0)
+		;
+	return 1;
+}
+
+static void the_time_limit_kills_a_program_that_never_stops_writing(void **state)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct stage stage = { .config.timeout_s = 1 };
+	struct attach_hello hello = { 0 };
+
+	(void)state;
+	play(&stage, write_for_ever);
+	send_packet(stage.client_fd, ATTACH_HELLO, &hello, sizeof(hello));
+	struct attach_exit exit = collect(&stage, &out, &out);
+	assert_int_equal(exit.exit_code, 137);
+}
+
+/* ---- what is done by the command line ---- */
+
+static int fail_at_once(void)
+{
+	return 3;
+}
+
+static int after(enum monitor_restart restart, const char *stopped)
+{
+	struct stage stage = { .config.policy.restart = restart };
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	int status;
+
+	unlinkat(dir_fd, MONITOR_STOPPED_NAME, 0);
+	if (stopped != NULL)
+		close(openat(dir_fd, stopped, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	play(&stage, restart == RESTART_NEVER ? hello_world : fail_at_once);
+	say_hello(&stage);
+	collect_status(&stage, &out, &out, &status);
+	return status;
+}
+
+static void the_policy_and_the_user_decide_about_a_restart(void **state)
+{
+	(void)state;
+	assert_int_equal(after(RESTART_NEVER, NULL), AFTER_NOTHING);
+	assert_int_equal(after(RESTART_ALWAYS, NULL), AFTER_RESTART);
+	assert_int_equal(after(RESTART_ON_FAILURE, NULL), AFTER_RESTART);
+	assert_int_equal(after(RESTART_ALWAYS, MONITOR_STOPPED_NAME), AFTER_NOTHING);
+}
+
+static void a_restart_that_is_not_wanted_any_more_is_not_waited_for(void **state)
+{
+	static struct monitor monitor;
+	static const struct monitor_config config = {
+		.container_id = "x",
+		.log_name = "log",
+		.policy = { .restart = RESTART_ALWAYS, .restart_delay_ms = 60000 },
+	};
+	struct monitor_fds fds = { -1, dir_fd, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+
+	(void)state;
+	monitor_init(&monitor, &config, &fds);
+	/* it was well for long: the long delay does not hold */
+	monitor.finished_ns = MONITOR_RESTART_LONG_S * 1000000000LL;
+	assert_true(monitor_wait_restart(&monitor));
+	monitor.finished_ns = 1;
+	close(openat(dir_fd, MONITOR_STOPPED_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_false(monitor_wait_restart(&monitor));
+}
+
+/* The program that plays the command line leaves a mark for each check, with its words. */
+static void checks_come_again_and_do_not_pile_up(void **state)
+{
+	cleanup_strbuf struct strbuf script = STRBUF_INIT;
+	cleanup_strbuf struct strbuf marks = STRBUF_INIT;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	static const char *const no_args[] = { NULL };
+	char path[64];
+	struct stage stage = { .config = { .timeout_s = 2,
+					   .dhow_args = no_args,
+					   .policy.check_interval_ns = 100000000 } };
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/check", directory);
+	strbuf_addf(&script,
+		    "#!/bin/sh\n[ -e '%s/busy' ] && echo piled >>'%s/marks'\n: >'%s/busy'\n"
+		    "echo \"$@\" >>'%s/marks'\nsleep 0.3\nrm -f '%s/busy'\n",
+		    directory, directory, directory, directory, directory);
+	int fd = openat(dir_fd, "check", O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	assert_int_equal(fd_write_full(fd, script.data, script.length), 0);
+	close(fd);
+	stage.config.dhow_path = path;
+	play(&stage, sleep_long);
+	say_hello(&stage);
+	collect(&stage, &out, &out);
+	read_text("marks", &marks);
+	assert_null(strstr(marks.data, "piled"));
+	assert_ptr_equal(
+		strstr(marks.data, "healthcheck run --auto test\nhealthcheck run --auto test\n"),
+		marks.data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -629,6 +743,10 @@ int main(void)
 		CASE(a_grandchild_with_the_pipe_does_not_hold_the_end),
 		CASE(a_client_that_promised_to_clean_up_is_waited_for),
 		CASE(the_time_limit_kills),
+		CASE(the_time_limit_kills_a_program_that_never_stops_writing),
+		CASE(the_policy_and_the_user_decide_about_a_restart),
+		CASE(a_restart_that_is_not_wanted_any_more_is_not_waited_for),
+		CASE(checks_come_again_and_do_not_pile_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
