@@ -16,8 +16,9 @@ const char *const pull_policy_words[] = {
 
 static const char *const image_volume_words[] = { "anonymous", "bind", "tmpfs", "ignore", NULL };
 static const char *const restart_words[] = { "no", "on-failure", "always", "unless-stopped", NULL };
-static const char *const log_driver_words[] = { "k8s-file",    "json-file",	  "none",
-						"passthrough", "passthrough-tty", NULL };
+static const char *const log_driver_words[] = { "k8s-file", "json-file",   "journald",
+						"none",	    "passthrough", "passthrough-tty",
+						NULL };
 static const char *const cgroups_words[] = { "enabled", "disabled", "no-conmon", "split", NULL };
 static const char *const systemd_words[] = { "true", "false", "always", NULL };
 static const char *const sdnotify_words[] = { "container", "conmon", "healthy", "ignore", NULL };
@@ -82,7 +83,7 @@ static const struct opt stream_rows[] = {
 	OPT_FLAG('t', "tty", T, tty, "give the program a terminal"),
 	OPT_WORDS('a', "attach", T, attach, "STREAM", "attach only to stdin, stdout, stderr"),
 	OPT_STRING_OF(0, "log-driver", T, log_driver, "DRIVER", log_driver_words,
-		      "where the output is kept: k8s-file, json-file, none, passthrough"),
+		      "where the output is kept: k8s-file, json-file, journald, none, passthrough"),
 	OPT_LIST(0, "log-opt", T, log_opt, "NAME=VALUE", "max-size, max-file, path, tag"),
 	OPT_END
 };

@@ -59,8 +59,15 @@ static void print_prefix(const struct logs_view *view, const struct log_line *li
 static int print_line(void *arg, const struct log_line *line)
 {
 	struct logs_view *view = arg;
+
+	if (line == NULL) /* nobody shall wait for what is known */
+		return fflush(stdout) == 0 ? 0 : -EPIPE;
 	FILE *stream = line->is_stderr ? stderr : stdout;
 	size_t which = line->is_stderr;
+
+	/* both may go to one place: they stay in their order */
+	if (line->is_stderr)
+		(void)fflush(stdout);
 
 	/* a line that was begun by another container cannot be continued */
 	if (view->open[which] && view->last[which] != line->container) {
@@ -74,7 +81,7 @@ static int print_line(void *arg, const struct log_line *line)
 		(void)fputs(view->opts->color ? "\033[0m\n" : "\n", stream);
 	view->open[which] = line->partial;
 	view->last[which] = line->container;
-	if (view->opts->follow || line->is_stderr)
+	if (line->is_stderr)
 		(void)fflush(stream);
 	return ferror(stream) ? -EPIPE : 0;
 }

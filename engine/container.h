@@ -334,7 +334,10 @@ struct log_line {
 	const char *text;
 	size_t length;
 };
-/** Calls line for each, in time order over all containers; follows until they have ended. line returns less than 0 to stop. */
+/**
+ * Calls line for each, in time order over all containers, and with NULL when it has to wait for more; follows until they have ended. line
+ * returns less than 0 to stop.
+ */
 int container_logs(struct engine *engine, struct container *const *containers, size_t count,
 		   const struct container_logs_opts *opts,
 		   int (*line)(void *arg, const struct log_line *line), void *arg, struct err *err);

@@ -18,7 +18,7 @@
  *	fd 10	container's stdout, read end; with a terminal: the console socket that the pty's master comes through
  *	fd 11	container's stderr, read end
  *	fd 12	write end of the network helper's exit pipe, or -1
- *	fd 13	directory of the log file, or -1
+ *	fd 13	directory of the log file, or with journald a socket that is connected to the journal, or -1
  *	fd 14	cgroup of the container (its memory.events tell oomKilled), or -1
  *	fd 15	directory of the journal of events (engine/events.h), or -1
  *
@@ -119,13 +119,17 @@ enum log_driver {
 };
 NAME_TABLE_DECLARE(log_driver)
 
+/** Where the journal of systemd listens. */
+#define MONITOR_JOURNAL_PATH "/run/systemd/journal/socket"
+
 /** Everything the monitor is told. */
 struct monitor_config {
 	const char *container_id;
-	int log_driver; /* enum log_driver: the monitor writes k8s-file and json-file itself */
-	const char *log_name;	/* file name in the log directory */
-	int64_t log_max_bytes;	/* 0: no limit */
-	uint32_t log_max_files; /* rotated files kept, 1: none besides the current */
+	int log_driver; /* enum log_driver: the monitor writes k8s-file, json-file and journald */
+	const char *journal_fields; /* journald: NAME=VALUE lines that each entry has */
+	const char *log_name;	    /* file name in the log directory */
+	int64_t log_max_bytes;	    /* 0: no limit */
+	uint32_t log_max_files;	    /* rotated files kept, 1: none besides the current */
 	bool terminal;
 	bool stdin_open;   /* keep the container's stdin open when a client goes */
 	bool stdin_once;   /* close it when the first client goes */

@@ -11,6 +11,7 @@
 #include "engine/container/record.h"
 #include "engine/monitor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -30,6 +31,46 @@ static char *absolute_path(const char *path)
 	return xasprintf("%s/%s", getcwd(cwd, sizeof(cwd)) == NULL ? "" : cwd, path);
 }
 
+/* What docker and podman write into a tag, as templates: {{.Name}} and the like. Other templates are not known here. Yours, or NULL. */
+static char *expand_tag(const struct create *create, const char *text, struct err *err)
+{
+	const char *image_id = create->image != NULL ? digest_hex(&create->image->config) : "";
+	const char *image_name = json_get_string(create->record, "", KEY_IMAGE, KEY_NAME, NULL);
+	const struct {
+		const char *word, *value;
+		int length;
+	} words[] = {
+		{ "{{.Name}}", create->name, INT_MAX },
+		{ "{{.ID}}", create->id.text, OBJECT_ID_SHORT },
+		{ "{{.Id}}", create->id.text, INT_MAX },
+		{ "{{.FullID}}", create->id.text, INT_MAX },
+		{ "{{.ImageName}}", image_name, INT_MAX },
+		{ "{{.ImageID}}", image_id, OBJECT_ID_SHORT },
+		{ "{{.ImageFullID}}", image_id, INT_MAX },
+	};
+	cleanup_strbuf struct strbuf tag = STRBUF_INIT;
+
+	for (const char *at = text; *at != '\0';) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(words) && str_after(at, words[i].word) == NULL)
+			i++;
+		if (i < ARRAY_SIZE(words)) {
+			strbuf_addf(&tag, "%.*s", words[i].length, words[i].value);
+			at += strlen(words[i].word);
+			continue;
+		}
+		if (str_after(at, "{{") != NULL || (unsigned char)*at < ' ') {
+			err_set(err, ERR_USAGE, "invalid --log-opt 'tag=%s'", text);
+			err_hint(err, "A tag is a text with {{.Name}}, {{.ID}}, {{.FullID}}, "
+				      "{{.ImageName}}, {{.ImageID}} or {{.ImageFullID}} in it.");
+			return NULL;
+		}
+		strbuf_addc(&tag, *at++);
+	}
+	return strbuf_take(&tag);
+}
+
 static int log_options(struct create *create, struct err *err)
 {
 	const struct container_create_opts *opts = create->opts;
@@ -37,6 +78,7 @@ static int log_options(struct create *create, struct err *err)
 					       "passthrough", "passthrough-tty", "journald" };
 	const char *driver = opts->log_driver != NULL ? opts->log_driver : "k8s-file";
 	cleanup_free char *path = NULL;
+	cleanup_free char *tag = NULL;
 	uint64_t max_bytes = LOG_MAX_BYTES_DEFAULT;
 	uint32_t max_files = LOG_MAX_FILES_DEFAULT;
 	const char *value;
@@ -46,12 +88,8 @@ static int log_options(struct create *create, struct err *err)
 		known |= str_equal(driver, drivers[i]);
 	if (!known) {
 		err_set(err, ERR_USAGE, "invalid --log-driver '%s'", driver);
-		return err_hint(err, "Use k8s-file, json-file, none or passthrough.");
+		return err_hint(err, "Use k8s-file, json-file, journald, none or passthrough.");
 	}
-	if (str_equal(driver, "journald"))
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"cannot use --log-driver journald: dhow does not write to the journal");
 	if (str_equal(driver, "passthrough") && opts->tty)
 		return err_set(
 			err, ERR_USAGE,
@@ -76,15 +114,32 @@ static int log_options(struct create *create, struct err *err)
 					err, ERR_USAGE,
 					"invalid --log-opt '%s': use a number from 1 to 1000",
 					text);
+		} else if ((value = str_after(text, "tag=")) != NULL) {
+			free(tag);
+			tag = expand_tag(create, value, err);
+			if (tag == NULL)
+				return -1;
 		} else {
 			err_set(err, ERR_USAGE, "invalid --log-opt '%s'", text);
-			return err_hint(err, "Use path=FILE, max-size=SIZE or max-file=N.");
+			return err_hint(err,
+					"Use path=FILE, max-size=SIZE, max-file=N or tag=TEXT.");
 		}
 	}
+	if (str_equal(driver, "journald") && access(MONITOR_JOURNAL_PATH, W_OK) < 0) {
+		err_sys(err, errno, "cannot use --log-driver journald: '%s'", MONITOR_JOURNAL_PATH);
+		return err_hint(err, "Is systemd-journald running? --log-driver k8s-file needs "
+				     "nobody.");
+	}
+	if (tag != NULL && !str_equal(driver, "journald"))
+		return err_set(err, ERR_USAGE,
+			       "--log-opt tag and --log-driver %s exclude each other: only the "
+			       "entries of journald have a tag",
+			       driver);
 	json_t *log = json_object();
 
 	json_put_string(log, KEY_DRIVER, driver);
 	json_put_string(log, KEY_PATH, path);
+	json_put_string(log, KEY_TAG, tag);
 	json_put_int(log, KEY_MAX_BYTES, (int64_t)max_bytes);
 	json_put_int(log, KEY_MAX_FILES, max_files);
 	json_put(create->record, KEY_LOG, log);

@@ -18,10 +18,11 @@
 #include <unistd.h>
 
 /* what the monitor reads at once is 32 KB, and JSON makes at most six bytes of one */
-#define RECORD_MAX  (256U << 10)
-#define ROTATED_MAX 1000
-#define NAME_ROOM   (NAME_MAX + 16)
-#define TIME_LENGTH 35 /* "2026-11-23T23:34:06.376037480+00:00" */
+#define RECORD_MAX	    (256U << 10)
+#define ROTATED_MAX	    1000
+#define NAME_ROOM	    (NAME_MAX + 16)
+#define RENAME_ATTEMPTS_MAX 1000
+#define TIME_LENGTH	    35 /* "2026-11-23T23:34:06.376037480+00:00" */
 
 void log_reader_init(struct log_reader *reader, int dir_fd, const char *name, bool json)
 {
@@ -37,6 +38,9 @@ void log_reader_init(struct log_reader *reader, int dir_fd, const char *name, bo
 void log_reader_release(struct log_reader *reader)
 {
 	fd_close(&reader->fd);
+	for (size_t i = 0; i < reader->ahead_count; i++)
+		fd_close(&reader->ahead[i].fd);
+	reader->ahead_count = 0;
 	free(reader->name);
 	free(reader->buffer);
 	strbuf_release(&reader->text);
@@ -154,8 +158,8 @@ static ino_t file_inode(const struct log_reader *reader, unsigned number)
 	return fstatat(reader->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_ino;
 }
 
-/* The number of the file that follows the one that was read: the next newer, or the oldest there is. -1: there is none. */
-static int next_number(const struct log_reader *reader)
+/* The number of the file that follows the one with this inode: the next newer, or the oldest there is. -1: there is none. */
+static int next_number(const struct log_reader *reader, ino_t after)
 {
 	int oldest = -1;
 
@@ -166,7 +170,7 @@ static int next_number(const struct log_reader *reader)
 			break;
 		if (inode == 0)
 			continue; /* between two renames of a rotation */
-		if (reader->inode != 0 && inode == reader->inode)
+		if (after != 0 && inode == after)
 			return (int)number - 1;
 		oldest = (int)number;
 	}
@@ -174,11 +178,13 @@ static int next_number(const struct log_reader *reader)
 }
 
 /* 1 opened, 0 there is nothing newer, -1. */
-static int open_next(struct log_reader *reader, struct err *err)
+static int open_after(const struct log_reader *reader, ino_t after, struct log_file *ret_file,
+		      struct err *err)
 {
-	for (;;) {
+	/* a monitor that was killed between two renames has left no file with the name: then there is nothing newer */
+	for (int attempt = 0; attempt < RENAME_ATTEMPTS_MAX; attempt++) {
 		char name[NAME_ROOM];
-		int number = next_number(reader);
+		int number = next_number(reader, after);
 		struct stat st;
 
 		if (number < 0)
@@ -193,15 +199,51 @@ static int open_next(struct log_reader *reader, struct err *err)
 		if (!S_ISREG(st.st_mode))
 			return err_set(err, ERR_CORRUPT, "log '%s' is no regular file", name);
 		/* the number may have moved between the look and the opening: then look again from the file that we have read */
-		if (reader->inode != 0 && next_number(reader) != number &&
+		if (after != 0 && next_number(reader, after) != number &&
 		    file_inode(reader, (unsigned)number) != st.st_ino)
 			continue;
-		fd_close(&reader->fd);
-		reader->fd = TAKE_FD(fd);
-		reader->inode = st.st_ino;
-		reader->rotated = false;
+		*ret_file = (struct log_file){ TAKE_FD(fd), st.st_ino };
 		return 1;
 	}
+	return 0;
+}
+
+/*
+ * Open what has been made since, while it is there: who writes faster than we read may have removed it when its turn comes. What is
+ * kept so needs room on the disk, so there is a limit.
+ */
+static int look_ahead(struct log_reader *reader, struct err *err)
+{
+	while (reader->ahead_count < LOG_AHEAD_MAX) {
+		ino_t last = reader->ahead_count > 0 ? reader->ahead[reader->ahead_count - 1].inode
+						     : reader->inode;
+		struct log_file *file = &reader->ahead[reader->ahead_count];
+		int opened;
+
+		if (file_inode(reader, 0) == last)
+			return 0;
+		opened = open_after(reader, last, file, err);
+		if (opened <= 0)
+			return opened;
+		reader->ahead_count++;
+	}
+	return 0;
+}
+
+/* 1 opened, 0 there is nothing newer, -1. */
+static int open_next(struct log_reader *reader, struct err *err)
+{
+	if (look_ahead(reader, err) < 0)
+		return -1;
+	if (reader->ahead_count == 0)
+		return 0;
+	fd_close(&reader->fd);
+	reader->fd = reader->ahead[0].fd;
+	reader->inode = reader->ahead[0].inode;
+	reader->rotated = false;
+	reader->ahead_count--;
+	memmove(reader->ahead, reader->ahead + 1, reader->ahead_count * sizeof(*reader->ahead));
+	return 1;
 }
 
 /* More bytes into the buffer: 1 there are some, 0 not now, -1. */
@@ -218,6 +260,8 @@ static int fill(struct log_reader *reader, struct err *err)
 		reader->skipping = true;
 		reader->end = 0;
 	}
+	if (reader->fd >= 0 && look_ahead(reader, err) < 0)
+		return -1;
 	for (;;) {
 		ssize_t got = 0;
 		int opened;

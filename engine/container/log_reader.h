@@ -3,7 +3,8 @@
  * engine/container/log_reader.h - read the log of one container, across its rotated files (private to engine/container)
  *
  * Files are read oldest first: log.N ... log.1, log. At the end of the newest the reader says so and can be asked again later: it notices by the
- * inode that its file was rotated, finishes it, and goes on with the one that follows, so it loses nothing that is still on disk.
+ * inode that its file was rotated, finishes it, and goes on with the one that follows. While it reads it opens ahead what is written meanwhile, so that a reader who is
+ * LOG_AHEAD_MAX files behind loses nothing, although the files have no name any more.
  */
 #ifndef ENGINE_CONTAINER_LOG_READER_H
 #define ENGINE_CONTAINER_LOG_READER_H
@@ -17,12 +18,21 @@
 
 struct err;
 
+#define LOG_AHEAD_MAX 16
+
+struct log_file {
+	int fd;
+	ino_t inode;
+};
+
 struct log_reader {
 	int dir_fd; /* borrowed */
 	char *name;
 	bool json;
 	int fd; /* the file that is being read, -1: none yet */
 	ino_t inode;
+	struct log_file ahead[LOG_AHEAD_MAX]; /* those that come after it, oldest first */
+	size_t ahead_count;
 	char *buffer; /* [start, end) is read and not given yet */
 	size_t size, start, end;
 	bool skipping;	    /* in a record that is too long to be one of ours */

@@ -28,6 +28,9 @@ struct kept {
 	char *text;
 };
 
+/* how often a container that is about to be restarted is looked at */
+#define RESTART_LOOK_MS 200
+
 struct source {
 	struct container *container;
 	struct log_reader reader;
@@ -42,6 +45,7 @@ struct source {
 	struct log_record next;
 	/* following */
 	int connection_fd; /* -1: it has ended */
+	bool restarting;   /* its restart policy will start it again */
 };
 
 struct logs {
@@ -71,6 +75,13 @@ static int source_open(struct source *source, struct container *container, struc
 			       container->id.text);
 	int number = log_driver_parse(driver);
 
+	if (number == LOG_JOURNALD) {
+		err_set(err, ERR_UNSUPPORTED,
+			"cannot read the log of container '%s': it is in the journal, which has a "
+			"program of its own to be read",
+			container->name);
+		return err_hint(err, "journalctl CONTAINER_ID_FULL=%s", container->id.text);
+	}
 	if (number != LOG_K8S_FILE && number != LOG_JSON_FILE)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "container '%s' is using the '%s' log driver, cannot read logs",
@@ -248,6 +259,23 @@ static int watch(struct logs *logs, int dir_fd, struct err *err)
 	return 0;
 }
 
+/* Connect to the monitor of a container that runs. When it does not, its restart policy may be about to start it. */
+static int source_connect(struct engine *engine, struct source *source, struct err *err)
+{
+	if (container_refresh(source->container, err) < 0)
+		return -1;
+	source->restarting = source->container->state.status == CONTAINER_INITIALIZED ||
+			     container_should_restart(source->container);
+	if (!container_is_up(source->container))
+		return 0;
+	source->connection_fd = container_connect(engine, source->container, err);
+	if (source->connection_fd == -1)
+		return -1;
+	if (source->connection_fd < 0)
+		source->connection_fd = -1;
+	return 0;
+}
+
 static int start_following(struct logs *logs, struct engine *engine, struct err *err)
 {
 	logs->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -258,31 +286,32 @@ static int start_following(struct logs *logs, struct engine *engine, struct err 
 
 		if (watch(logs, source->reader.dir_fd, err) < 0)
 			return -1;
-		if (container_refresh(source->container, err) < 0)
+		if (source_connect(engine, source, err) < 0)
 			return -1;
-		if (!container_is_up(source->container))
-			continue;
-		source->connection_fd = container_connect(engine, source->container, err);
-		if (source->connection_fd == -1)
-			return -1;
-		if (source->connection_fd < 0)
-			source->connection_fd = -1;
 	}
 	return 0;
 }
 
-static int until_ms(const struct logs *logs)
+/* Until --until, or until those that are about to be restarted have to be looked at again, which nothing tells. */
+static int wait_ms(const struct logs *logs)
 {
-	int64_t left_ms;
+	int64_t left_ms = INT64_MAX;
 
-	if (logs->opts->until_ns == 0)
+	if (logs->opts->until_ns != 0)
+		left_ms = (logs->opts->until_ns - time_now_ns()) / 1000000 + 1;
+	for (size_t i = 0; i < logs->count; i++) {
+		if (logs->sources[i].restarting && logs->sources[i].connection_fd < 0 &&
+		    left_ms > RESTART_LOOK_MS)
+			left_ms = RESTART_LOOK_MS;
+	}
+	if (left_ms == INT64_MAX)
 		return -1;
-	left_ms = (logs->opts->until_ns - time_now_ns()) / 1000000 + 1;
 	return left_ms <= 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
 }
 
 /* Wait for a write or an end; returns how many containers still run, or -1. */
-static int wait_for_more(struct logs *logs, struct pollfd *fds, struct err *err)
+static int wait_for_more(struct logs *logs, struct engine *engine, struct pollfd *fds,
+			 struct err *err)
 {
 	char events[4096] __attribute__((aligned(8)));
 	int running = 0;
@@ -291,18 +320,22 @@ static int wait_for_more(struct logs *logs, struct pollfd *fds, struct err *err)
 	for (size_t i = 0; i < logs->count; i++)
 		fds[i + 1] =
 			(struct pollfd){ .fd = logs->sources[i].connection_fd, .events = POLLIN };
-	if (poll(fds, logs->count + 1, until_ms(logs)) < 0 && errno != EINTR)
+	if (poll(fds, logs->count + 1, wait_ms(logs)) < 0 && errno != EINTR)
 		return err_sys(err, errno, "cannot wait for the log");
 	while (read(logs->watch_fd, events, sizeof(events)) > 0)
 		;
 	for (size_t i = 0; i < logs->count; i++) {
 		struct source *source = &logs->sources[i];
 		struct attach_exit exit;
+		bool was_up = source->connection_fd >= 0;
 
-		if (source->connection_fd >= 0 && fds[i + 1].revents != 0 &&
+		if (was_up && fds[i + 1].revents != 0 &&
 		    container_wait_end(source->connection_fd, 0, &exit) != END_TIMEOUT)
 			fd_close(&source->connection_fd);
-		running += source->connection_fd >= 0;
+		if (source->connection_fd < 0 && (was_up || source->restarting) &&
+		    source_connect(engine, source, err) < 0)
+			return -1;
+		running += source->connection_fd >= 0 || source->restarting;
 	}
 	if (logs->opts->until_ns != 0 && time_now_ns() >= logs->opts->until_ns)
 		running = 0;
@@ -312,13 +345,13 @@ static int wait_for_more(struct logs *logs, struct pollfd *fds, struct err *err)
 static bool any_running(const struct logs *logs)
 {
 	for (size_t i = 0; i < logs->count; i++) {
-		if (logs->sources[i].connection_fd >= 0)
+		if (logs->sources[i].connection_fd >= 0 || logs->sources[i].restarting)
 			return true;
 	}
 	return false;
 }
 
-static int follow(struct logs *logs, struct err *err)
+static int follow(struct logs *logs, struct engine *engine, struct err *err)
 {
 	cleanup_free struct pollfd *fds = xcalloc(logs->count + 1, sizeof(*fds));
 	bool running = any_running(logs);
@@ -331,7 +364,9 @@ static int follow(struct logs *logs, struct err *err)
 			return -1;
 		if (!running)
 			return 0;
-		left = wait_for_more(logs, fds, err);
+		if (logs->line(logs->arg, NULL) < 0)
+			return 0;
+		left = wait_for_more(logs, engine, fds, err);
 		if (left < 0)
 			return -1;
 		running = left > 0;
@@ -355,7 +390,7 @@ static int logs_run(struct logs *logs, struct engine *engine, struct container *
 	}
 	if (give_all(logs, err) < 0)
 		return -1;
-	return logs->opts->follow ? follow(logs, err) : 0;
+	return logs->opts->follow ? follow(logs, engine, err) : 0;
 }
 
 int container_logs(struct engine *engine, struct container *const *containers, size_t count,

@@ -123,6 +123,7 @@
 #define KEY_DRIVER    "driver"
 #define KEY_MAX_BYTES "maxBytes"
 #define KEY_MAX_FILES "maxFiles"
+#define KEY_TAG	      "tag"
 #define KEY_SIGNAL    "signal"
 #define KEY_POLICY    "policy"
 #define KEY_MAX	      "max"

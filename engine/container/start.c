@@ -79,6 +79,7 @@ static void start_release(struct start *start)
 	json_decref(start->config);
 	free(start->run_path);
 	free(start->log_name);
+	free(start->journal_fields);
 	fd_close(&start->lock_fd);
 }
 

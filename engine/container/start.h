@@ -45,6 +45,7 @@ struct start {
 	int lock_fd, alive_fd, listen_fd, log_dir_fd, events_fd;
 	enum log_driver log_driver;
 	char *log_name;
+	char *journal_fields; /* with journald: log_dir_fd is its socket */
 	struct start_pipe in, out, errors, started, exit_pipe, console;
 	struct start_pipe client; /* inner: the monitor's end, outer: ours */
 	int report_fd;		  /* of the monitor to be: its pid of the init, or its err */

@@ -15,7 +15,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define FILE_MODE 0644
 
@@ -130,6 +133,36 @@ static int open_log_path(struct start *start, const char *path, struct err *err)
 	return 0;
 }
 
+/* Each entry of the journal has what podman's has, so that the same `journalctl CONTAINER_NAME=web` finds it. */
+static char *journal_fields(const struct container *container)
+{
+	const char *tag = json_get_string(container->create, NULL, KEY_LOG, KEY_TAG, NULL);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	strbuf_addf(&text, "CONTAINER_ID=%.*s\nCONTAINER_ID_FULL=%s\nCONTAINER_NAME=%s\n",
+		    OBJECT_ID_SHORT, container->id.text, container->id.text, container->name);
+	if (tag != NULL)
+		strbuf_addf(&text, "CONTAINER_TAG=%s\n", tag);
+	strbuf_addf(&text, "SYSLOG_IDENTIFIER=%s\n", tag != NULL ? tag : container->name);
+	return strbuf_take(&text);
+}
+
+static int open_journal(struct start *start, struct err *err)
+{
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX,
+						    .sun_path = MONITOR_JOURNAL_PATH };
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		err_sys(err, errno, "cannot write to the journal at '%s'", MONITOR_JOURNAL_PATH);
+		return err_hint(err, "Is systemd-journald running? --log-driver k8s-file needs "
+				     "nobody.");
+	}
+	start->log_dir_fd = TAKE_FD(fd);
+	start->journal_fields = journal_fields(start->container);
+	return 0;
+}
+
 int start_open_log(struct start *start, struct err *err)
 {
 	const json_t *log = json_object_get(start->container->create, KEY_LOG);
@@ -139,11 +172,9 @@ int start_open_log(struct start *start, struct err *err)
 
 	if (driver < 0)
 		return err_set(err, ERR_CORRUPT, "its log driver '%s' is unknown", name);
-	if (driver == LOG_JOURNALD) {
-		err_set(err, ERR_UNSUPPORTED, "the log driver 'journald' is not built in");
-		return err_hint(err, "Use --log-driver k8s-file.");
-	}
 	start->log_driver = (enum log_driver)driver;
+	if (driver == LOG_JOURNALD)
+		return open_journal(start, err);
 	if (driver != LOG_K8S_FILE && driver != LOG_JSON_FILE)
 		return 0;
 	if (path != NULL)

@@ -125,6 +125,7 @@ static void fill_config(struct start *start, struct monitor_config *config)
 		.container_id = start->container->id.text,
 		.log_driver = start->log_driver,
 		.log_name = start->log_name,
+		.journal_fields = start->journal_fields,
 		.log_max_bytes = json_get_int(log, 0, KEY_MAX_BYTES, NULL),
 		.log_max_files = (uint32_t)json_get_int(log, 1, KEY_MAX_FILES, NULL),
 		.terminal = start->container->terminal,
@@ -203,9 +204,9 @@ static void become_monitor(struct start *start, int report_fd)
 			start->container->terminal ? start->console.outer_fd : start->out.outer_fd,
 		.stderr_fd = start->errors.outer_fd,
 		.exit_pipe_fd = start->exit_pipe.inner_fd,
-		.log_dir_fd = start->log_name == NULL  ? -1
-			      : start->log_dir_fd >= 0 ? start->log_dir_fd
-						       : start->container->dir_fd,
+		.log_dir_fd = start->log_dir_fd >= 0	? start->log_dir_fd
+			      : start->log_name == NULL ? -1
+							: start->container->dir_fd,
 		.cgroup_fd = start->cgroup.dir_fd,
 		.events_fd = start->events_fd,
 	};

@@ -33,6 +33,7 @@ struct monitor_arg {
 #define MONITOR_ARGS {                                                                             \
 	MONITOR_ARG("log", ARG_INT, log_driver),                                                   \
 	MONITOR_ARG("log-name", ARG_TEXT, log_name),                                               \
+	MONITOR_ARG("journal", ARG_TEXT, journal_fields),                                          \
 	MONITOR_ARG("log-max", ARG_INT64, log_max_bytes),                                          \
 	MONITOR_ARG("log-files", ARG_UINT32, log_max_files),                                       \
 	MONITOR_ARG("terminal", ARG_BOOL, terminal),                                               \

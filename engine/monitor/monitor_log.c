@@ -7,6 +7,7 @@
  */
 #include "engine/monitor/monitor_log.h"
 
+#include "engine/monitor/monitor_journal.h"
 #include "engine/monitor/monitor_sys.h"
 
 #include <fcntl.h>
@@ -358,4 +359,6 @@ void monitor_log_write(struct monitor_log *log, bool is_stderr, const char *data
 		write_k8s(log, is_stderr, data, length, time_text);
 	else if (log->driver == LOG_JSON_FILE)
 		write_json(log, is_stderr, data, length, time_text);
+	else if (log->driver == LOG_JOURNALD)
+		monitor_journal_write(log, is_stderr, data, length);
 }

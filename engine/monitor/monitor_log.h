@@ -3,7 +3,8 @@
  * engine/monitor/monitor_log.h - what a container writes becomes lines of a file (private to the monitor)
  *
  * k8s-file: `TIME STREAM TAG TEXT`, TAG is F for a line that ends here and P for a piece of one that goes on. json-file: one
- * object {"log","stream","time"} per line or piece; the text of a whole line ends in \n.
+ * object {"log","stream","time"} per line or piece; the text of a whole line ends in \n. journald: one entry per line or piece, in the
+ * journal's native protocol, with podman's fields.
  *
  * Nothing is held back: what was read is written at once, with pieces where a line was cut by the read. The file never has half
  * a record: what a full disk cut off is cut off whole, counted, and the container goes on. Rotation renames (log -> log.1 -> ...) and never
@@ -19,9 +20,10 @@
 #include <stdint.h>
 
 struct monitor_log {
-	int driver; /* enum log_driver; only the two file drivers write */
-	int dir_fd; /* borrowed */
-	int fd;	    /* -1: not open */
+	int driver; /* enum log_driver; only the two file drivers and journald write */
+	int dir_fd; /* borrowed; with journald the socket */
+	const char *journal_fields; /* of each entry; may be NULL */
+	int fd;			    /* -1: not open */
 	const char *name;
 	int64_t size;	    /* of the open file */
 	int64_t max_bytes;  /* 0: no limit */

@@ -276,6 +276,7 @@ void monitor_init(struct monitor *monitor, const struct monitor_config *config,
 		.dir_fd = fds->log_dir_fd,
 		.fd = -1,
 		.name = config->log_name,
+		.journal_fields = config->journal_fields,
 		.max_bytes = config->log_max_bytes,
 		.max_files = config->log_max_files == 0 ? 1 : config->log_max_files,
 	};

@@ -128,6 +128,37 @@ runs_are() { [ "$(dhow exec "$1" sh -c 'wc -l </tmp/runs')" -ge "$2" ]; }
 	wait_for 10 is_state $C running
 }
 
+@test "logs -f goes on over restarts, and ends with the last of them" {
+	run_ok run -d --name $C --network none --restart on-failure:2 $IMAGE sh -c 'echo try; sleep 0.3; exit 1'
+	capture timeout 20 "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" logs -f $C
+	eq "$status:$out" $'0:try\ntry\ntry'
+}
+
+@test "who follows a log gets each line once, however often it is rotated" {
+	run_ok run -d --name $C --network none --log-opt max-size=1mb --log-opt max-file=3 $IMAGE sh -c 'sleep 0.3; seq 1 150000'
+	run_ok logs -f $C
+	eq "$(wc -l <<<"$out")" 150000
+	eq "$(sed -n '1p;$p' <<<"$out")" $'1\n150000'
+	run_ok logs --tail 2 $C
+	eq "$out" $'149999\n150000'
+	[ "$(du -sb "$W/store/containers/"*/log* | awk '{n += $1} END {print n}')" -le $((3 << 20)) ] || complain "the log is too long"
+}
+
+@test "the journal is written when there is one; what a log driver cannot do is said" {
+	if [ -S /run/systemd/journal/socket ]; then
+		run_ok run --name $C --network none --log-driver journald --log-opt tag=t $IMAGE echo hello
+		run_fails 125 logs $C
+		has "$err" journalctl
+	else
+		run_fails 125 run --network none --log-driver journald $IMAGE true
+		has "$err" journald
+	fi
+	run_fails 125 run --network none --log-opt tag=x $IMAGE true
+	has "$err" tag
+	run_fails 125 run --network none --log-driver journald --log-opt 'tag={{.Nonsense}}' $IMAGE true
+	has "$err" "{{.Nonsense}}"
+}
+
 @test "many starts at once, and many deaths at once" {
 	local i pids=()
 	for i in $(seq 20); do

@@ -182,6 +182,52 @@ static void long_json_lines_stay_whole(void **state)
 	assert_int_equal(strlen(json_get_string(json, "", "log", NULL)), sizeof(data));
 }
 
+static void receive_text(int fd, char *text, size_t size)
+{
+	ssize_t got = recv(fd, text, size - 1, MSG_DONTWAIT);
+
+	assert_true(got >= 0);
+	text[got] = '\0';
+}
+
+static void journal_entries_have_the_fields_of_podman(void **state)
+{
+	struct monitor_log log = { .driver = LOG_JOURNALD,
+				   .fd = -1,
+				   .name = "log",
+				   .journal_fields = "CONTAINER_NAME=web\n" };
+	char text[256];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
+	log.dir_fd = fds[0];
+	monitor_log_open(&log);
+	monitor_log_write(&log, false, "one\n\ntw", 7, 0);
+	monitor_log_write(&log, true, "o\n", 2, 0);
+	receive_text(fds[1], text, sizeof(text));
+	assert_string_equal(text, "MESSAGE=one\nPRIORITY=6\nCONTAINER_NAME=web\n");
+	receive_text(fds[1], text, sizeof(text));
+	assert_string_equal(text, "MESSAGE=\nPRIORITY=6\nCONTAINER_NAME=web\n");
+	receive_text(fds[1], text, sizeof(text));
+	assert_string_equal(text, "MESSAGE=tw\nPRIORITY=6\nCONTAINER_NAME=web\n"
+				  "CONTAINER_PARTIAL_MESSAGE=true\n");
+	receive_text(fds[1], text, sizeof(text));
+	assert_string_equal(text, "MESSAGE=o\nPRIORITY=3\nCONTAINER_NAME=web\n");
+
+	/* a journal that does not read costs entries, and no more time than one wait for each read's worth */
+	struct timespec start;
+	struct timespec end;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (int i = 0; i < 2000 && log.dropped_bytes == 0; i++)
+		monitor_log_write(&log, false, "x\n", 2, 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_int_equal(log.dropped_bytes, 1);
+	assert_in_range(end.tv_sec - start.tv_sec, 0, 5);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void rotation_keeps_the_newest_files(void **state)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -730,6 +776,7 @@ int main(void)
 		CASE(lines_and_pieces_become_records),
 		CASE(json_lines_are_objects),
 		CASE(long_json_lines_stay_whole),
+		CASE(journal_entries_have_the_fields_of_podman),
 		CASE(rotation_keeps_the_newest_files),
 		CASE(rotation_within_one_write_loses_no_line),
 		CASE(one_file_is_replaced),
