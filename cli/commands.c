@@ -39,12 +39,15 @@ const struct noun nouns[] = {
 	X(cmd_top)                                                                                 \
 	X(cmd_stats)                                                                               \
 	X(cmd_events)                                                                              \
+	X(cmd_diff)                                                                                \
 	X(cmd_images)                                                                              \
 	X(cmd_history)                                                                             \
 	X(cmd_pull)                                                                                \
 	X(cmd_tag)                                                                                 \
 	X(cmd_untag)                                                                               \
 	X(cmd_rmi)                                                                                 \
+	X(cmd_commit)                                                                              \
+	X(cmd_export)                                                                              \
 	X(cmd_info)                                                                                \
 	X(cmd_version)                                                                             \
 	X(cmd_unshare)                                                                             \
@@ -55,9 +58,11 @@ const struct noun nouns[] = {
 	X(cmd_container_prune)                                                                     \
 	X(cmd_container_cleanup)                                                                   \
 	X(cmd_container_restart_by_policy)                                                         \
+	X(cmd_container_diff)                                                                      \
 	X(cmd_image_inspect)                                                                       \
 	X(cmd_image_exists)                                                                        \
 	X(cmd_image_prune)                                                                         \
+	X(cmd_image_diff)                                                                          \
 	X(cmd_volume_create)                                                                       \
 	X(cmd_volume_ls)                                                                           \
 	X(cmd_volume_inspect)                                                                      \

@@ -128,6 +128,17 @@ void image_new_clear_layers(struct image_new *image);
 void image_new_add_history(struct image_new *image, int64_t created_ns, const char *created_by,
 			   const char *comment, const char *author, bool empty_layer);
 /**
+ * One line of --change: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR, as in a
+ * Dockerfile or with '=' ("CMD=[...]"). Changes the document. ERR_USAGE.
+ */
+int image_change(json_t *config, const char *line, struct err *err);
+/**
+ * Make one layer of many: what a container of them would see, without what they hide.
+ * @param latest_mtime_s  as in layer_make.h, or NULL
+ */
+int image_squash(struct engine *engine, const struct digest *diff_ids, size_t count,
+		 const int64_t *latest_mtime_s, struct layer_made *ret_layer, struct err *err);
+/**
  * Write configuration and manifest, and the record with the names: the image is there, durable. The same content makes the same
  * digests. All layers must be in the store (layer_make(), or of base).
  */

@@ -137,6 +137,13 @@ int userns_explain(int errno_value, struct err *err);
 int userns_run(const struct idmaps *maps, int (*function)(void *arg, struct err *err), void *arg,
 	       struct err *err);
 
+/**
+ * The same in the user and mount namespace of a running process that is the caller's: "/" is its root in function. Nothing of it is
+ * executed, and it cannot see the child, which is in no pid namespace of its.
+ */
+int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void *arg,
+		  struct err *err);
+
 /** Become root of a new user and mount namespace with these maps (`unshare`, `mount`): returns in the same process. */
 int userns_enter(const struct idmaps *maps, struct err *err);
 

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -240,6 +241,48 @@ int userns_run(const struct idmaps *maps, int (*function)(void *arg, struct err 
 	}
 	/* two bytes: one for before and one for after the change of ids; a child that died is seen below */
 	fd_write_full(go_write_fd, "gg", 2);
+	return receive_result(result_read_fd, pid, err);
+}
+
+/* ---- run in another one ---------------------------------------------------------------------------------------------- */
+
+static int join(int pid_fd, struct err *err)
+{
+	/* the container may not look into our memory, whatever it gets hold of */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (setns(pid_fd, CLONE_NEWUSER | CLONE_NEWNS) < 0 &&
+	    /* its user namespace is ours */
+	    (errno != EINVAL || setns(pid_fd, CLONE_NEWNS) < 0))
+		return err_sys(err, errno, "cannot enter the namespaces of the container");
+	/* without id 0 in the map we stay who we are, with all capabilities */
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		debug("the namespace of the container has no id 0");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return 0;
+}
+
+int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void *arg,
+		  struct err *err)
+{
+	cleanup_fd int result_read_fd = -1;
+	cleanup_fd int result_write_fd = -1;
+
+	if (make_pipe(&result_read_fd, &result_write_fd, err) < 0)
+		return -1;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "cannot start a process");
+	if (pid == 0) {
+		struct userns_result result = { .value = -1 };
+
+		if (join(pid_fd, &result.err) == 0)
+			result.value = function(arg, &result.err);
+		fd_write_full(result_write_fd, &result, sizeof(result));
+		_exit(0);
+	}
+	fd_close(&result_write_fd);
 	return receive_result(result_read_fd, pid, err);
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "engine/container/record.h"
 #include "engine/container/secrets.h"
+#include "engine/container/tree.h"
 #include "storage/volume.h"
 
 #include <errno.h>
@@ -158,75 +159,15 @@ static int warn_single(struct start *start, struct err *err)
 
 int start_read_maps(struct start *start, struct err *err)
 {
-	const json_t *create = start->container->create;
-	const char *uid_text = json_get_string(create, NULL, KEY_UID_MAP, NULL);
-	const char *gid_text = json_get_string(create, NULL, KEY_GID_MAP, NULL);
-	const struct idmaps *defaults;
-
-	if (store_idmaps(start->engine->store, &defaults, err) < 0)
+	if (container_read_maps(start->engine, start->container, &start->maps, err) < 0)
 		return -1;
-	if (uid_text == NULL || gid_text == NULL) {
-		idmaps_copy(&start->maps, defaults);
-		if (defaults->single)
-			return warn_single(start, err);
-		return 0;
-	}
-	if (idmap_parse(uid_text, &start->maps.uid) < 0 ||
-	    idmap_parse(gid_text, &start->maps.gid) < 0)
-		return err_set(err, ERR_CORRUPT, "its id maps '%s' and '%s' are damaged", uid_text,
-			       gid_text);
-	start->maps.single = defaults->single;
-	return 0;
-}
-
-static int read_layers(const json_t *create, struct digest **ret_layers, size_t *ret_count,
-		       struct err *err)
-{
-	const json_t *list = json_object_get(create, KEY_LAYERS);
-	size_t count = json_array_size(list);
-	struct digest *layers = xcalloc(count + 1, sizeof(*layers));
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach (list, i, item) {
-		const char *text = json_string_value(item);
-
-		if (text == NULL || digest_parse(text, &layers[i]) < 0) {
-			free(layers);
-			return err_set(err, ERR_CORRUPT, "its list of layers is damaged");
-		}
-	}
-	*ret_layers = layers;
-	*ret_count = count;
-	return 0;
+	return start->maps.single ? warn_single(start, err) : 0;
 }
 
 int start_prepare_rootfs(struct start *start, struct err *err)
 {
-	const json_t *create = start->container->create;
-	const char *directory = json_get_string(create, NULL, KEY_ROOTFS, KEY_PATH, NULL);
-	cleanup_free struct digest *layers = NULL;
-	cleanup_fd int directory_fd = -1;
-	struct rootfs_request request = {
-		.directory_fd = -1,
-		.container_dir_fd = start->container->dir_fd,
-		.volatile_upper = start->container->remove_at_exit,
-		.container_maps = &start->maps,
-	};
-
-	if (directory != NULL) {
-		directory_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (directory_fd < 0)
-			return err_sys(err, errno, "cannot use '%s' as root file system",
-				       directory);
-		request.directory_fd = directory_fd;
-		request.directory_overlay =
-			json_get_bool(create, false, KEY_ROOTFS, KEY_OVERLAY, NULL);
-	} else if (read_layers(create, &layers, &request.diff_id_count, err) < 0) {
-		return -1;
-	}
-	request.diff_ids = layers;
-	if (rootfs_prepare(start->engine->store, &request, &start->rootfs, err) < 0)
+	if (container_prepare_rootfs(start->engine, start->container, &start->maps,
+				     start->container->remove_at_exit, &start->rootfs, err) < 0)
 		return -1;
 	start->rootfs_prepared = true;
 	if (start->rootfs.note != NULL)

@@ -173,7 +173,7 @@ int copy_up_apply(struct init *init, struct op *op, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 
-	r = copy_tree(from_fd, op->data_fd);
+	r = copy_up_tree(from_fd, op->data_fd);
 	if (r < 0)
 		return err_sys(err, -r, "cannot copy '%s' of the image to its new volume",
 			       op->target);

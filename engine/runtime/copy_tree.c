@@ -174,7 +174,7 @@ static int copy_directory(int from_fd, int to_fd, int depth)
 	return r;
 }
 
-int copy_tree(int from_fd, int to_fd)
+int copy_up_tree(int from_fd, int to_fd)
 {
 	cleanup_fd int from_dir_fd = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int to_dir_fd = openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

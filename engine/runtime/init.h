@@ -76,7 +76,7 @@ const char *target_name_in_dev(const struct init *init, const char *path);
 
 /* copy_tree.c */
 /** Copy what is in from_fd (O_PATH directory) to the empty to_fd, with owners, modes, times and xattrs; links are not followed. 0 or -errno. */
-int copy_tree(int from_fd, int to_fd);
+int copy_up_tree(int from_fd, int to_fd);
 
 /* terminal.c */
 /**

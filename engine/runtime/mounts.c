@@ -234,7 +234,7 @@ static int fill_from_image(struct init *init, const struct op *op, struct err *e
 
 	if (from_fd == -ENOENT)
 		return 0;
-	int r = from_fd < 0 ? from_fd : copy_tree(from_fd, op->fd);
+	int r = from_fd < 0 ? from_fd : copy_up_tree(from_fd, op->fd);
 	if (r < 0)
 		return err_sys(err, -r, "cannot copy '%s' of the image to the tmpfs on it",
 			       op->target);
