@@ -95,6 +95,8 @@ int attach_start(struct cli *cli, struct container *container, struct attach_ses
 		.preserved_fds = session->preserved_fds,
 		.preserved_fd_count = session->preserved_fd_count,
 		.preserve_numbers = session->preserve_numbers,
+		.listen_fd_count = session->listen_fd_count,
+		.listen_fd_names = session->listen_fd_names,
 	};
 	int connection_fd = -1;
 

@@ -26,6 +26,8 @@ struct attach_session {
 	const int *preserved_fds; /* as in struct container_start_opts */
 	size_t preserved_fd_count;
 	bool preserve_numbers;
+	unsigned listen_fd_count;
+	const char *listen_fd_names;
 	const char *detach_keys;
 	bool detached; /* out: it goes on without us */
 };

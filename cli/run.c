@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "cli/attach.h"
+#include "cli/preserve.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
 
@@ -33,57 +34,6 @@ static int check_run_opts(const struct container_create_opts *opts, struct err *
 				       "invalid argument '%s' for '--attach': it can be stdin, "
 				       "stdout, stderr",
 				       opts->attach.items[i]);
-	}
-	return 0;
-}
-
-struct preserved {
-	int *fds;
-	size_t count;
-	bool numbers;
-};
-
-static void preserved_release(struct preserved *preserved)
-{
-	free(preserved->fds);
-}
-#define cleanup_preserved __attribute__((cleanup(preserved_release)))
-
-static int preserve_one(struct preserved *preserved, uint32_t fd, struct err *err)
-{
-	int flags = fd > 2 && fd <= INT_MAX ? fcntl((int)fd, F_GETFD) : -1;
-
-	/* what the caller passed on is never close-on-exec; a descriptor of ours with that number always is */
-	if (flags < 0 || (flags & FD_CLOEXEC)) {
-		err_set(err, ERR_USAGE, "cannot preserve file descriptor %u: it is not open", fd);
-		return err_hint(err, "Open it in the shell: exec %u<FILE", fd);
-	}
-	preserved->fds = xreallocarray(preserved->fds, preserved->count + 1, sizeof(int));
-	preserved->fds[preserved->count++] = (int)fd;
-	return 0;
-}
-
-static int find_preserved(const struct container_create_opts *opts, struct preserved *preserved,
-			  struct err *err)
-{
-	if (opts->preserve_fds > 0 && opts->preserve_fd.count > 0)
-		return err_set(err, ERR_USAGE,
-			       "--preserve-fds and --preserve-fd exclude each other");
-	preserved->numbers = opts->preserve_fd.count > 0;
-	for (int64_t i = 0; i < opts->preserve_fds; i++) {
-		if (preserve_one(preserved, (uint32_t)(3 + i), err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < opts->preserve_fd.count; i++) {
-		uint32_t fd;
-
-		if (parse_u32(opts->preserve_fd.items[i], &fd) < 0)
-			return err_set(
-				err, ERR_USAGE,
-				"invalid argument '%s' for '--preserve-fd': a number is wanted",
-				opts->preserve_fd.items[i]);
-		if (preserve_one(preserved, fd, err) < 0)
-			return -1;
 	}
 	return 0;
 }
@@ -120,6 +70,8 @@ static int run_attached(struct cli *cli, struct container *container,
 		.preserved_fds = preserved->fds,
 		.preserved_fd_count = preserved->count,
 		.preserve_numbers = preserved->numbers,
+		.listen_fd_count = preserved->listen_count,
+		.listen_fd_names = preserved->listen_names,
 	};
 	int status = attach_start(cli, container, &session, err);
 
@@ -145,6 +97,8 @@ static int run_detached(struct cli *cli, struct container *container,
 		.preserved_fds = preserved->fds,
 		.preserved_fd_count = preserved->count,
 		.preserve_numbers = preserved->numbers,
+		.listen_fd_count = preserved->listen_count,
+		.listen_fd_names = preserved->listen_names,
 	};
 
 	if (container_start(cli->engine, container, &start, NULL, err) < 0) {
@@ -168,7 +122,8 @@ static int run_run(struct cli *cli, void *opts_, const struct strv *args, struct
 	cleanup_preserved struct preserved preserved = { NULL, 0, false };
 	cleanup_progress struct progress_view *view = NULL;
 
-	if (check_run_opts(opts, err) < 0 || find_preserved(opts, &preserved, err) < 0)
+	if (check_run_opts(opts, err) < 0 ||
+	    preserved_find(opts->preserve_fds, &opts->preserve_fd, &preserved, err) < 0)
 		return -1;
 	if (opts->rmi && !opts->detach)
 		opts->rm = true;

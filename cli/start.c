@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "cli/attach.h"
+#include "cli/preserve.h"
 #include "cli/select.h"
 
 struct start_opts {
@@ -17,19 +18,29 @@ struct start_opts {
 
 static int start_one(struct cli *cli, struct container *container, void *arg, struct err *err)
 {
-	const struct container_start_opts start = { 0 };
+	const struct preserved *preserved = arg;
+	const struct container_start_opts start = {
+		.preserved_fds = preserved->fds,
+		.preserved_fd_count = preserved->count,
+		.listen_fd_count = preserved->listen_count,
+		.listen_fd_names = preserved->listen_names,
+	};
 
 	return container_start(cli->engine, container, &start, NULL, err);
 }
 
 static int start_attached(struct cli *cli, const struct start_opts *opts, const struct strv *args,
-			  struct err *err)
+			  const struct preserved *preserved, struct err *err)
 {
 	cleanup_container struct container *container = NULL;
 	struct attach_session session = {
 		.streams = ATTACH_STREAM_STDOUT | ATTACH_STREAM_STDERR,
 		.sig_proxy = opts->sig_proxy != 0,
 		.detach_keys = opts->detach_keys,
+		.preserved_fds = preserved->fds,
+		.preserved_fd_count = preserved->count,
+		.listen_fd_count = preserved->listen_count,
+		.listen_fd_names = preserved->listen_names,
 	};
 
 	if (opts->select.all || opts->select.filters.count > 0 || args->count > 1)
@@ -56,9 +67,14 @@ static int start_run(struct cli *cli, void *opts_, const struct strv *args, stru
 		.cidfiles = &opts->select.cidfiles,
 	};
 
+	static const struct strv none = STRV_INIT;
+	cleanup_preserved struct preserved preserved = { 0 };
+
+	if (preserved_find(0, &none, &preserved, err) < 0)
+		return -1;
 	if (opts->attach || opts->interactive)
-		return start_attached(cli, opts, args, err);
-	return select_each(cli, &request, start_one, NULL, err);
+		return start_attached(cli, opts, args, &preserved, err);
+	return select_each(cli, &request, start_one, &preserved, err);
 }
 
 static const struct opt start_opts[] = {

@@ -232,6 +232,9 @@ struct container_start_opts {
 		preserved_fds; /* run --preserve-fds, --preserve-fd: descriptors of the caller, or NULL */
 	size_t preserved_fd_count;
 	bool preserve_numbers; /* --preserve-fd: they keep their numbers; else they become 3, 4, ... */
+	unsigned
+		listen_fd_count; /* so many of them, the first, are a service manager's LISTEN_FDS */
+	const char *listen_fd_names; /* its LISTEN_FDNAMES, or NULL */
 	bool by_policy; /* the restart policy wants it: nothing is done when the user has stopped it meanwhile */
 };
 /**

@@ -21,6 +21,8 @@
  *	fd 13	directory of the log file, or with journald a socket that is connected to the journal, or -1
  *	fd 14	cgroup of the container (its memory.events tell oomKilled), or -1
  *	fd 15	directory of the journal of events (engine/events.h), or -1
+ *	fd 16	socket that is connected to the service manager, NOTIFY_SOCKET, or -1
+ *	fd 17	socket that the container's messages for the service manager come to, or -1
  *
  * Records (base/record.h), JSON bodies written by hand:
  *	run	kind "container-run", version 1: {"pid":N,"startTicks":N,"monitorPid":N,"startedNs":N,"cgroup":"/..."}	when the program was executed
@@ -99,6 +101,14 @@ enum monitor_check {
 	CHECK_NOTHING = 4, /* the container is paused, or has ended meanwhile */
 };
 
+/** When the service manager is told that the container is ready (--sdnotify). */
+enum monitor_notify {
+	NOTIFY_NEVER,	  /* it is not told anything */
+	NOTIFY_STARTED,	  /* when the program was executed */
+	NOTIFY_CONTAINER, /* when the container says so */
+	NOTIFY_HEALTHY,	  /* when a health check has said so */
+};
+
 /** Which ends of the program are followed by a restart. */
 enum monitor_restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 /** A file of this name in the container's directory says that the user wants it to be down: it is not restarted. */
@@ -136,6 +146,7 @@ struct monitor_config {
 	int64_t timeout_s; /* --timeout: kill after; 0: none */
 	bool remove; /* --rm: execute `dhow container cleanup ID` at the end unless a client has promised to */
 	struct attach_policy policy;
+	int notify;		      /* enum monitor_notify */
 	const char *dhow_path;	      /* to do these */
 	const char *const *dhow_args; /* global options for that, ended by NULL */
 	const char *cgroup_path; /* as rootless/cgroup.h names it, for the run record; NULL: none */
@@ -148,7 +159,8 @@ struct monitor_config {
 
 struct monitor_fds {
 	int alive_fd, container_dir_fd, init_pid_fd, started_fd, listen_fd, client_fd, stdin_fd,
-		stdout_fd, stderr_fd, exit_pipe_fd, log_dir_fd, cgroup_fd, events_fd;
+		stdout_fd, stderr_fd, exit_pipe_fd, log_dir_fd, cgroup_fd, events_fd, notify_fd,
+		notify_listen_fd;
 };
 
 /** Arrange the descriptors, close all others, execute the monitor. Returns only on failure (-errno). Call in M after runtime_clone(). */

@@ -341,6 +341,41 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 	return create_below(parent, name, limits, pids_is_default, ret_cgroup, err);
 }
 
+int cgroup_split(char **ret_parent, struct err *err)
+{
+	static const char name[] = "/supervisor";
+	cleanup_free char *own = cgroup_own_path();
+	cleanup_fd int root_fd = cgroup_root_fd(err);
+
+	if (root_fd < 0)
+		return -1;
+	if (own == NULL)
+		return err_set(err, ERR_UNSUPPORTED, "cannot split the own cgroup: there is none");
+	/* a restart comes from a monitor that is there already */
+	if (str_ends_with(own, name)) {
+		own[strlen(own) - strlen(name)] = '\0';
+		*ret_parent = TAKE_PTR(own);
+		return 0;
+	}
+	cleanup_fd int parent_fd = open_path(root_fd, own, O_RDONLY | O_DIRECTORY);
+	if (parent_fd < 0)
+		return err_sys(err, -parent_fd, "cannot open the own cgroup '%s'", own);
+	if (mkdirat(parent_fd, name + 1, 0755) < 0 && errno != EEXIST)
+		goto denied;
+	cleanup_fd int dir_fd = openat(parent_fd, name + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int status = dir_fd < 0 ? -errno : cgroup_write(dir_fd, "cgroup.procs", "0");
+	if (status < 0) {
+		errno = -status;
+		goto denied;
+	}
+	*ret_parent = TAKE_PTR(own);
+	return 0;
+
+denied:
+	err_sys(err, errno, "cannot split the own cgroup '%s'", own);
+	return err_hint(err, "It must be delegated: a unit of systemd says Delegate=yes.");
+}
+
 int cgroup_open(const char *path, struct cgroup *ret_cgroup, struct err *err)
 {
 	cleanup_fd int root_fd = cgroup_root_fd(err);

@@ -69,6 +69,11 @@ int cgroup_find_parent(enum cgroup_manager manager, char **ret_path, struct err 
 int cgroup_create(enum cgroup_manager manager, const char *parent, const char *name,
 		  const struct cgroup_limits *limits, bool pids_is_default,
 		  struct cgroup *ret_cgroup, struct err *err);
+/**
+ * --cgroups=split: move this process (and with it the monitor to be) into a cgroup `supervisor` below its own one, which the container's can
+ * then be made beside. Yours: the path of the own one, to be given as parent.
+ */
+int cgroup_split(char **ret_parent, struct err *err);
 /** Open an existing one by its recorded path: 1, 0 it is gone, -1. */
 int cgroup_open(const char *path, struct cgroup *ret_cgroup, struct err *err);
 /** Change limits of a living one. */

@@ -298,6 +298,19 @@ static int settings(const struct container_create_opts *opts, json_t *health, st
 	return log_destination(opts->health_log_destination, health, err);
 }
 
+/* Nobody would ever say that it is ready. */
+static int check_sdnotify(const struct create *create, struct err *err)
+{
+	const json_t *health = json_object_get(create->record, KEY_HEALTH);
+
+	if (!str_equal(json_get_string(create->record, "", KEY_SDNOTIFY, NULL), "healthy") ||
+	    json_get_int(health, 0, KEY_INTERVAL_NS, NULL) > 0)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--sdnotify healthy needs a health check that runs by itself: give "
+		       "--health-cmd, and an interval");
+}
+
 int create_health(struct create *create, struct err *err)
 {
 	const struct container_create_opts *opts = create->opts;
@@ -309,7 +322,7 @@ int create_health(struct create *create, struct err *err)
 		if (given != NULL)
 			return err_set(err, ERR_USAGE, "--no-healthcheck and %s exclude each other",
 				       given);
-		return 0;
+		return check_sdnotify(create, err);
 	}
 	health = image_health(create);
 	if (opts->health_cmd != NULL) {
@@ -329,5 +342,5 @@ int create_health(struct create *create, struct err *err)
 		return -1;
 	if (health != NULL && json_array_size(json_object_get(health, KEY_TEST)) > 0)
 		json_put(create->record, KEY_HEALTH, json_incref(health));
-	return 0;
+	return check_sdnotify(create, err);
 }

@@ -211,11 +211,23 @@ static int refuse_others(const struct container_create_opts *opts, struct err *e
 	if (opts->shm_size_systemd != NULL)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "cannot use --shm-size-systemd: it is not supported");
-	if (opts->sdnotify != NULL && !str_equal(opts->sdnotify, "ignore"))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --sdnotify '%s': only \"ignore\" is supported",
-			       opts->sdnotify);
 	return 0;
+}
+
+/* "healthy" is checked by create_health(), which knows whether there is a check. */
+static int sdnotify_option(struct create *create, struct err *err)
+{
+	static const char *const modes[] = { "container", "conmon", "healthy", "ignore" };
+	const char *mode = create->opts->sdnotify != NULL ? create->opts->sdnotify : modes[0];
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (str_equal(mode, modes[i])) {
+			json_put_string(create->record, KEY_SDNOTIFY, mode);
+			return 0;
+		}
+	}
+	err_set(err, ERR_USAGE, "invalid --sdnotify '%s'", mode);
+	return err_hint(err, "Use container, conmon, healthy or ignore.");
 }
 
 int create_life(struct create *create, struct err *err)
@@ -226,7 +238,8 @@ int create_life(struct create *create, struct err *err)
 	cleanup_free char *conmon_pid_file = absolute_path(opts->conmon_pidfile);
 
 	if (log_options(create, err) < 0 || restart_policy(create, err) < 0 ||
-	    init_option(create, err) < 0 || refuse_others(opts, err) < 0)
+	    init_option(create, err) < 0 || sdnotify_option(create, err) < 0 ||
+	    refuse_others(opts, err) < 0)
 		return -1;
 	json_put_bool(create->record, KEY_REMOVE, opts->rm);
 	json_put_bool(create->record, KEY_REMOVE_IMAGE, opts->rmi);

@@ -194,6 +194,10 @@ int create_limits(struct create *create, struct err *err)
 	if (opts->cgroup_parent != NULL &&
 	    (strstr(opts->cgroup_parent, "..") != NULL || *opts->cgroup_parent == '\0'))
 		return err_set(err, ERR_USAGE, "invalid --cgroup-parent '%s'", opts->cgroup_parent);
+	if (opts->cgroup_parent != NULL && str_equal(mode, "split"))
+		return err_set(err, ERR_USAGE,
+			       "--cgroups split and --cgroup-parent exclude each "
+			       "other: the parent is the cgroup of the caller");
 	json_put_string(cgroup, KEY_MODE, mode);
 	json_put_string(cgroup, KEY_PARENT, opts->cgroup_parent);
 	return 0;

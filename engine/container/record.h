@@ -45,6 +45,7 @@
  *					no limit], "maxFiles": n [1]}
  *	stop				{"signal": n [15], "timeoutS": n [10]}
  *	restart				{"policy": "no"|"on-failure"|"always"|"unless-stopped", "max": n [0: no limit]}
+ *	sdnotify			"container"|"conmon"|"healthy"|"ignore" ["container"]
  *	secrets				[{"id", "name", "type": "mount"|"env", "target", "uid", "gid", "mode"}]; the bytes of the N-th are in secrets/N [none]
  *	health				the health check, see engine/health.h [none]
  *	cgroup				{"mode": "enabled"|"disabled"|"no-conmon"|"split" ["enabled"], "parent": text [null]}
@@ -112,6 +113,7 @@
 #define KEY_LOG		    "log"
 #define KEY_STOP	    "stop"
 #define KEY_RESTART	    "restart"
+#define KEY_SDNOTIFY	    "sdnotify"
 #define KEY_CGROUP	    "cgroup"
 #define KEY_SECRETS	    "secrets"
 #define KEY_HEALTH	    "health"

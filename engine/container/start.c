@@ -53,6 +53,8 @@ static void start_init(struct start *start, struct engine *engine, struct contai
 		.listen_fd = -1,
 		.log_dir_fd = -1,
 		.events_fd = -1,
+		.notify_fd = -1,
+		.notify_listen_fd = -1,
 		.report_fd = -1,
 	};
 	start->in = start->out = start->errors = start->started = start->exit_pipe =
@@ -140,15 +142,17 @@ static int prepare(struct start *start, struct err *err)
 	    start_write_files(start, err) < 0 || start_prepare_rootfs(start, err) < 0 ||
 	    start_read_extra(start, err) < 0)
 		return -1;
-	if (runtime_plan_new(start->config, start->container->dir_fd, &start->rootfs, &start->maps,
-			     &start->extra, &start->plan, err) < 0)
-		return -1;
-
 	start->run_fd = container_open_run_dir(start->engine, start->container, true, err);
 	if (start->run_fd < 0)
 		return -1;
 	start->run_path = xasprintf("%s/" RUN_CONTAINERS "/%s", start->engine->store->run_path,
 				    start->container->id.text);
+	if (start_open_notify(start, err) < 0)
+		return -1;
+	if (runtime_plan_new(start->config, start->container->dir_fd, &start->rootfs, &start->maps,
+			     &start->extra, &start->plan, err) < 0)
+		return -1;
+
 	start->events_fd = open_events(start);
 	if (start_make_cgroup(start, err) < 0)
 		return -1;

@@ -3,7 +3,7 @@
  * engine/container/start.h - what the files of a start share (private to engine/container)
  *
  * start.c walks, start_request.c reads the records into what the runtime, storage, network and cgroups are asked for,
- * start_files.c writes the files that are mounted into the container, start_monitor.c makes pipes and sockets and forks the monitor.
+ * start_files.c writes the files that are mounted into the container, start_notify.c takes what a service manager has given, start_monitor.c makes pipes and sockets and forks the monitor.
  */
 #ifndef ENGINE_CONTAINER_START_H
 #define ENGINE_CONTAINER_START_H
@@ -44,6 +44,8 @@ struct start {
 	int run_fd;
 	int lock_fd, alive_fd, listen_fd, log_dir_fd, events_fd;
 	enum log_driver log_driver;
+	int notify_fd, notify_listen_fd;
+	enum monitor_notify notify;
 	char *log_name;
 	char *journal_fields; /* with journald: log_dir_fd is its socket */
 	struct start_pipe in, out, errors, started, exit_pipe, console;
@@ -70,6 +72,11 @@ int start_read_network(struct start *start, struct err *err);
 int start_write_files(struct start *start, struct err *err);
 /** The log's driver, directory and name. */
 int start_open_log(struct start *start, struct err *err);
+
+/* start_notify.c */
+
+/** The service manager's sockets; what the container gets of them is put into start->config. */
+int start_open_notify(struct start *start, struct err *err);
 
 /* start_monitor.c */
 

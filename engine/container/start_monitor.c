@@ -132,6 +132,7 @@ static void fill_config(struct start *start, struct monitor_config *config)
 		.stdin_open = start->container->interactive,
 		.timeout_s = json_get_int(create, 0, KEY_TIMEOUT_S, NULL),
 		.remove = start->container->remove_at_exit,
+		.notify = start->notify,
 		.cgroup_path = start->cgroup.path,
 		.pid_file = json_get_string(create, NULL, KEY_PID_FILE, NULL),
 		.conmon_pid_file = json_get_string(create, NULL, KEY_CONMON_PID_FILE, NULL),
@@ -209,6 +210,8 @@ static void become_monitor(struct start *start, int report_fd)
 							: start->container->dir_fd,
 		.cgroup_fd = start->cgroup.dir_fd,
 		.events_fd = start->events_fd,
+		.notify_fd = start->notify_fd,
+		.notify_listen_fd = start->notify_listen_fd,
 	};
 	cleanup_free char *died_text = event_died_text(start->container);
 	cleanup_strv struct strv args = STRV_INIT;
@@ -300,6 +303,8 @@ void start_close_all(struct start *start)
 	fd_close(&start->report_fd);
 	fd_close(&start->log_dir_fd);
 	fd_close(&start->events_fd);
+	fd_close(&start->notify_fd);
+	fd_close(&start->notify_listen_fd);
 	fd_close(&start->run_fd);
 }
 

@@ -283,11 +283,17 @@ int start_make_cgroup(struct start *start, struct err *err)
 	const char *mode = json_get_string(create, "enabled", KEY_CGROUP, KEY_MODE, NULL);
 	const char *parent = json_get_string(create, NULL, KEY_CGROUP, KEY_PARENT, NULL);
 	struct cgroup_limits limits = CGROUP_LIMITS_INIT;
+	cleanup_free char *own = NULL;
 	bool pids_default;
 	int status;
 
 	if (str_equal(mode, "disabled"))
 		return 0;
+	if (str_equal(mode, "split")) {
+		if (cgroup_split(&own, err) < 0)
+			return -1;
+		parent = own;
+	}
 	read_limits(json_object_get(create, KEY_LIMITS), &limits, &pids_default);
 	cleanup_free char *name = xasprintf("dhow-%s", start->container->id.text);
 	status = cgroup_create((enum cgroup_manager)start->engine->options.cgroup_manager, parent,

@@ -94,6 +94,7 @@ static void monitor_environment(struct strv *env)
 		"XDG_CONFIG_HOME",
 		"DBUS_SESSION_BUS_ADDRESS",
 		"CONTAINERS_CONF",
+		"NOTIFY_SOCKET", /* a restart has a new main process */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -44,6 +44,7 @@ struct monitor_arg {
 	MONITOR_ARG("restart-delay", ARG_INT64, policy.restart_delay_ms),                          \
 	MONITOR_ARG("check", ARG_INT64, policy.check_interval_ns),                                 \
 	MONITOR_ARG("startup-check", ARG_INT64, policy.startup_interval_ns),                       \
+	MONITOR_ARG("notify", ARG_INT, notify),                                                    \
 	MONITOR_ARG("cgroup", ARG_TEXT, cgroup_path),                                              \
 	MONITOR_ARG("died", ARG_TEXT, died_text),                                                  \
 	MONITOR_ARG("pid", ARG_INT, init_pid),                                                     \

@@ -87,6 +87,7 @@ static void listen_to_all(struct monitor *monitor, enum monitor_state state, str
 	}
 	if (monitor->input_length > 0)
 		listen_to(slots, monitor->input_fd, POLLOUT, EVENT_INPUT_ROOM, 0);
+	listen_to(slots, monitor->fds.notify_listen_fd, POLLIN, EVENT_NOTIFY, 0);
 	listen_to(slots, monitor->check.pid_fd, POLLIN, EVENT_CHECK_ENDED, 0);
 	listen_to(slots, monitor->fds.init_pid_fd, POLLIN, EVENT_INIT_ENDED, 0);
 }

@@ -38,6 +38,7 @@ enum monitor_event {
 	EVENT_OUTPUT,	    /* the container wrote (index: which stream) */
 	EVENT_INPUT_ROOM,   /* the container reads again */
 	EVENT_INIT_ENDED,
+	EVENT_NOTIFY,	    /* the container has something to say to the service manager */
 	EVENT_CONNECT,	    /* somebody wants to attach */
 	EVENT_CLIENT_INPUT, /* a packet of a client (index) */
 	EVENT_CLIENT_ROOM,  /* a client (index) reads again */
@@ -78,6 +79,7 @@ struct monitor {
 	int64_t check_ns;    /* the same: when the next health check is due; 0: none is */
 	struct attach_policy policy;
 	bool in_startup; /* it is the start-up check's turn */
+	bool ready;	 /* a check has said that it is well, and the service manager knows */
 	struct monitor_child check;
 	bool ended, recorded;
 	int32_t exit_code, signal;

@@ -7,6 +7,7 @@
  */
 #include "engine/monitor/monitor_state.h"
 
+#include "engine/monitor/monitor_notify.h"
 #include "engine/monitor/monitor_record.h"
 #include "engine/monitor/monitor_sys.h"
 
@@ -180,6 +181,9 @@ static enum monitor_state started(struct monitor *monitor, int index)
 		monitor_write_pid_file(config->pid_file, run.pid);
 	if (config->conmon_pid_file != NULL)
 		monitor_write_pid_file(config->conmon_pid_file, run.monitor_pid);
+	if (config->notify != NOTIFY_NEVER)
+		monitor_notify_main(monitor->fds.notify_fd, run.monitor_pid,
+				    config->notify == NOTIFY_STARTED);
 	send_started(monitor);
 
 	monitor_plan_check(monitor, true);
@@ -393,7 +397,19 @@ static enum monitor_state check_ended(struct monitor *monitor, int index)
 	(void)index;
 	if (status == CHECK_HEALTHY || status == CHECK_NOT_HEALTHY || status == CHECK_STARTUP)
 		monitor->in_startup = status == CHECK_STARTUP;
+	if (status == CHECK_HEALTHY && !monitor->ready &&
+	    monitor->config->notify == NOTIFY_HEALTHY) {
+		monitor_notify_ready(monitor->fds.notify_fd);
+		monitor->ready = true;
+	}
 	monitor_plan_check(monitor, false);
+	return STATE_RUNNING;
+}
+
+static enum monitor_state notify_running(struct monitor *monitor, int index)
+{
+	(void)index;
+	monitor_notify_pass(monitor->fds.notify_fd, monitor->fds.notify_listen_fd);
 	return STATE_RUNNING;
 }
 
@@ -421,6 +437,7 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_OUTPUT] = stay_starting,
 		[EVENT_INPUT_ROOM] = stay_starting,
 		[EVENT_INIT_ENDED] = stay_starting,
+		[EVENT_NOTIFY] = stay_starting,
 		[EVENT_CONNECT] = connect_starting,
 		[EVENT_CLIENT_INPUT] = client_input_starting,
 		[EVENT_CLIENT_ROOM] = client_room_starting,
@@ -437,6 +454,7 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_OUTPUT] = output_running,
 		[EVENT_INPUT_ROOM] = input_room,
 		[EVENT_INIT_ENDED] = init_ended,
+		[EVENT_NOTIFY] = notify_running,
 		[EVENT_CONNECT] = connect_running,
 		[EVENT_CLIENT_INPUT] = client_input_running,
 		[EVENT_CLIENT_ROOM] = client_room_running,
@@ -453,6 +471,7 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_OUTPUT] = stay_draining,
 		[EVENT_INPUT_ROOM] = stay_draining,
 		[EVENT_INIT_ENDED] = stay_draining,
+		[EVENT_NOTIFY] = stay_draining,
 		[EVENT_CONNECT] = connect_draining,
 		[EVENT_CLIENT_INPUT] = client_input_draining,
 		[EVENT_CLIENT_ROOM] = client_room_draining,
@@ -469,6 +488,7 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_OUTPUT] = stay_lingering,
 		[EVENT_INPUT_ROOM] = stay_lingering,
 		[EVENT_INIT_ENDED] = stay_lingering,
+		[EVENT_NOTIFY] = stay_lingering,
 		[EVENT_CONNECT] = connect_lingering,
 		[EVENT_CLIENT_INPUT] = client_input_lingering,
 		[EVENT_CLIENT_ROOM] = client_room_lingering,
@@ -485,6 +505,7 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_OUTPUT] = stay_ending,
 		[EVENT_INPUT_ROOM] = stay_ending,
 		[EVENT_INIT_ENDED] = stay_ending,
+		[EVENT_NOTIFY] = stay_ending,
 		[EVENT_CONNECT] = connect_ending,
 		[EVENT_CLIENT_INPUT] = client_input_ending,
 		[EVENT_CLIENT_ROOM] = client_room_ending,
@@ -501,6 +522,7 @@ static const monitor_handler cells[STATE_COUNT][EVENT_COUNT] = {
 		[EVENT_OUTPUT] = stay_done,
 		[EVENT_INPUT_ROOM] = stay_done,
 		[EVENT_INIT_ENDED] = stay_done,
+		[EVENT_NOTIFY] = stay_done,
 		[EVENT_CONNECT] = stay_done,
 		[EVENT_CLIENT_INPUT] = stay_done,
 		[EVENT_CLIENT_ROOM] = stay_done,

@@ -159,6 +159,81 @@ runs_are() { [ "$(dhow exec "$1" sh -c 'wc -l </tmp/runs')" -ge "$2" ]; }
 	has "$err" "{{.Nonsense}}"
 }
 
+listener() { # writes what comes to $NOTIFY into $T/notified
+	need python3
+	NOTIFY=$T/notify.sock
+	cat >"$T/listen.py" <<-'PY'
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind(sys.argv[1])
+	while True:
+	    text = s.recv(4096).decode()
+	    with open(sys.argv[2], "a") as f: f.write(text.replace("\n", " ") + "\n")
+	PY
+	start_background python3 "$T/listen.py" "$NOTIFY" "$T/notified"
+	wait_for 10 test -S "$NOTIFY"
+}
+told() { grep -q "$1" "$T/notified" 2>/dev/null; }
+
+@test "the service manager is told: at the start, when a check says so, and after a restart" {
+	listener
+	export NOTIFY_SOCKET=$NOTIFY
+	run_ok run -d --name $C-c --network none --sdnotify conmon --restart always $IMAGE sh -c 'echo "got $NOTIFY_SOCKET"; exec sleep 1000'
+	wait_for 5 told "MAINPID=$(monitor_of $C-c) READY=1"
+	run_ok logs $C-c
+	eq "$out" "got "
+	kill -9 "$(pid_of $C-c)"
+	wait_for 5 restarts_are $C-c 1
+	wait_for 5 is_state $C-c running
+	wait_for 5 told "MAINPID=$(monitor_of $C-c) READY=1"
+	: >"$T/notified"
+	run_ok run -d --name $C-h --network none --sdnotify healthy --health-cmd 'test -e /tmp/ok' --health-interval 200ms $IMAGE sleep 1000
+	wait_for 5 told "MAINPID=$(monitor_of $C-h)"
+	wait_for 5 health_is $C-h unhealthy
+	! told READY || complain "it is not ready"
+	run_ok exec $C-h touch /tmp/ok
+	wait_for 5 told READY=1
+	run_ok run --rm --network none $IMAGE sh -c 'echo $NOTIFY_SOCKET; stat -c %F:%a $NOTIFY_SOCKET'
+	eq "$out" $'/run/notify/notify.sock\nsocket:777'
+	run_ok run --rm --network none --sdnotify ignore $IMAGE sh -c 'echo ${NOTIFY_SOCKET-none}'
+	eq "$out" none
+	run_fails 125 run --rm --sdnotify healthy $IMAGE true
+	run_fails 125 run --rm --sdnotify sometimes $IMAGE true
+	has "$err" sometimes
+	NOTIFY_SOCKET=$T/nobody run_ok run --rm --network none $IMAGE true
+	has "$err" nobody
+}
+
+@test "sockets of a service manager are descriptors from 3 on, for the process that they are meant for" {
+	echo content >"$T/file"
+	run_ok run --rm --network none $IMAGE sh -c 'echo ${LISTEN_FDS-none}'
+	eq "$out" none
+	status=0
+	out=$(bash -c 'exec 3<"$1" 4<"$1"; shift; export LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b; exec "$@"' - "$T/file" \
+		"$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" run --rm --network none $IMAGE \
+		sh -c 'echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; cat <&3; cat <&4' 2>&1) || complain "$out"
+	eq "$out" $'2 1 a:b\ncontent\ncontent'
+	out=$(LISTEN_FDS=2 LISTEN_PID=1 dhow run --rm --network none $IMAGE sh -c 'echo ${LISTEN_FDS-none}')
+	eq "$out" none
+	status=0
+	err=$(bash -c 'export LISTEN_FDS=99 LISTEN_PID=$$; exec "$@"' - "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" run --rm $IMAGE true 2>&1) || status=$?
+	eq "$status" 125
+	has "$err" LISTEN_FDS
+}
+
+@test "--cgroups=split puts the container below the cgroup of the caller" {
+	local own
+	own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	[ -w "/sys/fs/cgroup$own/cgroup.procs" ] || skip "no delegated cgroup"
+	run_ok run -d --name $C --network none --cgroups split $IMAGE sleep 1000
+	eq "$(sed -n 's/^0:://p' "/proc/$(pid_of $C)/cgroup")" "$own/dhow-$(dhow inspect --format '{{.Id}}' $C)"
+	eq "$(sed -n 's/^0:://p' "/proc/$(monitor_of $C)/cgroup")" "$own/supervisor"
+	run_ok restart -t 0 $C
+	run_ok rm -f -t 0 $C
+	wait_for 5 rmdir "/sys/fs/cgroup$own/supervisor"
+	run_fails 125 run --rm --cgroups split --cgroup-parent /x $IMAGE true
+}
+
 @test "many starts at once, and many deaths at once" {
 	local i pids=()
 	for i in $(seq 20); do

@@ -3,6 +3,7 @@
  * test-monitor - the monitor's table, its log, its records, and its loop with a child that plays the container
  */
 #include "engine/monitor/monitor_log.h"
+#include "engine/monitor/monitor_notify.h"
 #include "engine/monitor/monitor_record.h"
 #include "engine/monitor/monitor_state.h"
 
@@ -76,9 +77,8 @@ static void no_cell_leads_back(void **state)
 {
 	static struct monitor monitor;
 	static const struct monitor_config config = { .container_id = "x", .log_name = "log" };
-	static const struct monitor_fds fds = {
-		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
-	};
+	static const struct monitor_fds fds = { -1, -1, -1, -1, -1, -1, -1, -1,
+						-1, -1, -1, -1, -1, -1, -1 };
 
 	(void)state;
 	for (int row = 0; row < STATE_COUNT; row++) {
@@ -226,6 +226,48 @@ static void journal_entries_have_the_fields_of_podman(void **state)
 	assert_in_range(end.tv_sec - start.tv_sec, 0, 5);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static void a_container_says_how_it_is_and_not_who(void **state)
+{
+	static const struct {
+		const char *said, *passed;
+	} cases[] = {
+		{ "READY=1", "READY=1" },
+		{ "MAINPID=7\nREADY=1\nFDSTORE=1\nSTATUS=fine\n", "READY=1\nSTATUS=fine" },
+		{ "READY=", NULL },
+		{ "MAINPID=1", NULL },
+		{ "\n\n=", NULL },
+		{ "WATCHDOG=1\nBARRIER=1", "WATCHDOG=1" },
+	};
+	static char large[8192] = "READY=1\n";
+	char text[64];
+	int inside[2];
+	int outside[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, inside), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, outside), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(send(inside[0], cases[i].said, strlen(cases[i].said), 0) > 0);
+		monitor_notify_pass(outside[0], inside[1]);
+		if (cases[i].passed == NULL) {
+			assert_int_equal(recv(outside[1], text, sizeof(text), MSG_DONTWAIT), -1);
+			continue;
+		}
+		receive_text(outside[1], text, sizeof(text));
+		assert_string_equal(text, cases[i].passed);
+	}
+	assert_true(send(inside[0], large, sizeof(large), 0) > 0);
+	monitor_notify_pass(outside[0], inside[1]);
+	assert_int_equal(recv(outside[1], text, sizeof(text), MSG_DONTWAIT), -1);
+	monitor_notify_main(outside[0], 1234567, true);
+	receive_text(outside[1], text, sizeof(text));
+	assert_string_equal(text, "MAINPID=1234567\nREADY=1");
+	for (int i = 0; i < 2; i++) {
+		close(inside[i]);
+		close(outside[i]);
+	}
 }
 
 static void rotation_keeps_the_newest_files(void **state)
@@ -376,6 +418,8 @@ static void play(struct stage *stage, int (*container)(void))
 		.log_dir_fd = dir_fd,
 		.cgroup_fd = -1,
 		.events_fd = -1,
+		.notify_fd = -1,
+		.notify_listen_fd = -1,
 	};
 	assert_true(stage->fds.alive_fd >= 0);
 	stage->client_fd = client[0];
@@ -722,7 +766,7 @@ static void a_restart_that_is_not_wanted_any_more_is_not_waited_for(void **state
 		.log_name = "log",
 		.policy = { .restart = RESTART_ALWAYS, .restart_delay_ms = 60000 },
 	};
-	struct monitor_fds fds = { -1, dir_fd, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+	struct monitor_fds fds = { -1, dir_fd, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
 
 	(void)state;
 	monitor_init(&monitor, &config, &fds);
@@ -777,6 +821,7 @@ int main(void)
 		CASE(json_lines_are_objects),
 		CASE(long_json_lines_stay_whole),
 		CASE(journal_entries_have_the_fields_of_podman),
+		cmocka_unit_test(a_container_says_how_it_is_and_not_who),
 		CASE(rotation_keeps_the_newest_files),
 		CASE(rotation_within_one_write_loses_no_line),
 		CASE(one_file_is_replaced),
