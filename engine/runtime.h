@@ -59,6 +59,13 @@ struct runtime_extra {
 		int data_fd;	   /* the volume */
 	} * copy_ups;
 	size_t copy_up_count;
+	/* other root file systems of storage: images, overlays on directories of the host */
+	struct runtime_view {
+		char *destination;     /* of the mount in config.json whose place it takes */
+		struct rootfs *rootfs; /* prepared; borrowed */
+		char *subpath;	       /* NULL: all of it */
+	} * views;
+	size_t view_count;
 	int *preserved_fds; /* become 3, 4, ... (or their own numbers when preserve_numbers) */
 	size_t preserved_fd_count;
 	bool preserve_numbers;
@@ -151,6 +158,12 @@ int runtime_sync_wait_ready(struct runtime_sync *sync, struct err *err);
 int runtime_sync_go(struct runtime_sync *sync, struct err *err);
 /** 0 started; -1 with the err of I (ERR_NO_COMMAND, ERR_CANNOT_RUN ...). Closes the parent's end. */
 int runtime_sync_result(struct runtime_sync *sync, struct err *err);
+
+/**
+ * Who "NAME|UID[:GROUP|GID]" is, by the passwd and group below root_fd, which nobody is trusted with (R6). NULL: 0:0. ERR_CANNOT_RUN.
+ */
+int runtime_identity(int root_fd, const char *user, uint32_t *ret_uid, uint32_t *ret_gid,
+		     struct err *err);
 
 /**
  * Make I. Called in M; I never returns. pid_fd is yours.

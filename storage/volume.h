@@ -60,5 +60,11 @@ int volume_remove(struct store *store, const char *name, struct err *err);
  * sockets skipped (R22). A directory that is not empty is left as it is. Runs as root of the user namespace.
  */
 int volume_copy_up(int source_fd, int data_fd, struct err *err);
+/**
+ * Give everything below a directory (or one file), and itself last, to uid and gid; no link is followed, what is mounted inside is left alone.
+ * Runs as root of a user namespace that has both ids and those of the present owners.
+ * @param tree_fd  O_PATH is enough
+ */
+int tree_change_owner(int tree_fd, uid_t uid, gid_t gid, struct err *err);
 
 #endif

@@ -313,7 +313,14 @@ static int container_collect(struct engine *engine,
 
 static bool uses_image(const struct container *container, const void *manifest)
 {
-	return str_equal(container->image_manifest, ((const struct digest *)manifest)->text);
+	const char *text = ((const struct digest *)manifest)->text;
+	size_t i;
+	json_t *view;
+
+	json_array_foreach (json_at(container->create, KEY_RUNTIME, KEY_VIEWS, NULL), i, view)
+		if (str_equal(json_get_string(view, "", KEY_MANIFEST, NULL), text))
+			return true;
+	return str_equal(container->image_manifest, text);
 }
 
 int container_uses_image(struct engine *engine, const struct digest *manifest, struct strv *ret_ids,

@@ -201,10 +201,8 @@ static int apply_volume(struct create *create, struct create_mount *mount, struc
 	if (found < 0)
 		return -1;
 	if (found == 0) {
-		cleanup_strv struct strv none = STRV_INIT;
-
-		if (volume_create(store, mount->source, &none, &none, mount->anonymous, &volume,
-				  err) == 0)
+		if (volume_create(store, mount->source, &mount->labels, &mount->volume_options,
+				  mount->anonymous, &volume, err) == 0)
 			strv_add(made, volume->name);
 		else if (err->kind != ERR_EXISTS ||
 			 volume_find(store, mount->source, false, &volume, err) <= 0)
@@ -256,7 +254,39 @@ static json_t *mount_json(const struct create_mount *mount)
 	json_put_string(item, "Propagation", propagation);
 	if (mount->anonymous)
 		json_put_bool(item, "Anonymous", true);
+	if (mount->overlay)
+		json_put_bool(item, "Overlay", true);
 	return item;
+}
+
+static size_t mount_depth(const json_t *mount)
+{
+	const char *path = json_get_string(mount, "", "destination", NULL);
+	size_t depth = 0;
+
+	for (; *path != '\0'; path++)
+		depth += *path == '/';
+	return depth;
+}
+
+/* A directory before what is in it, else as they came: /etc of the user's before our /etc/hosts. */
+static void sort_mounts(json_t *spec)
+{
+	json_t *list = json_object_get(spec, "mounts");
+	json_t *sorted = json_array();
+	size_t left = json_array_size(list), i;
+
+	for (size_t depth = 0; left > 0; depth++) {
+		json_t *mount;
+
+		json_array_foreach (list, i, mount) {
+			if (mount_depth(mount) != depth)
+				continue;
+			json_array_append(sorted, mount);
+			left--;
+		}
+	}
+	json_put(spec, "mounts", sorted);
 }
 
 static int apply_mounts(struct create *create, struct strv *made, struct err *err)
@@ -271,14 +301,19 @@ static int apply_mounts(struct create *create, struct strv *made, struct err *er
 
 		if (volume && apply_volume(create, mount, made, err) < 0)
 			return -1;
+		int viewed = create_view(create, mount, err);
+		if (viewed < 0)
+			return -1;
 		cleanup_free char *source =
 			!volume ? xstrdup(mount->source)
 			: mount->subpath == NULL
 				? xstrdup(mount->mount_point)
 				: xasprintf("%s/%s", mount->mount_point, mount->subpath);
-		create_spec_mount(create, mount->destination, volume ? "bind" : mount->type, source,
-				  &mount->options);
-		if (!mount->hidden && (volume || str_equal(mount->type, "bind")))
+		if (viewed == 0)
+			create_spec_mount(create, mount->destination, volume ? "bind" : mount->type,
+					  source, &mount->options);
+		if (!mount->hidden &&
+		    (volume || mount->image != NULL || str_equal(mount->type, "bind")))
 			json_array_append_new(shown, mount_json(mount));
 		if (mount->copy_up && volume) {
 			json_t *item = json_object();
@@ -288,6 +323,7 @@ static int apply_mounts(struct create *create, struct strv *made, struct err *er
 			json_array_append_new(copy_ups, item);
 		}
 	}
+	sort_mounts(create->spec);
 	return 0;
 }
 

@@ -24,9 +24,14 @@ struct create_mount {
 	char *destination;   /* absolute, clean */
 	struct strv options; /* as they go into the OCI configuration */
 	bool read_only, no_copy, anonymous, copy_up;
-	bool hidden; /* of the engine: inspect does not show it */
+	bool hidden;	   /* of the engine: inspect does not show it */
+	bool overlay;	   /* O: what is written stays in the container */
+	bool change_owner; /* U: the tree is given to the container's user */
 	char *subpath;
-	char *mount_point; /* a volume's directory, once it is made */
+	char *upper_path, *work_path;	    /* of an overlay, when the user named them */
+	char *mount_point;		    /* a volume's directory, once it is made */
+	struct image *image;		    /* of a mount of type image */
+	struct strv labels, volume_options; /* of a volume that has to be made */
 };
 
 struct create {
@@ -97,10 +102,28 @@ void create_mount_release(struct create_mount *mount);
 /** Parse "-v TEXT", "--mount TEXT", "--tmpfs TEXT" into a mount. */
 int create_parse_volume(struct create *create, const char *text, struct create_mount *ret_mount,
 			struct err *err);
+/** 1 when it has added what it stands for itself (a glob is several mounts). */
 int create_parse_mount(struct create *create, const char *text, struct create_mount *ret_mount,
 		       struct err *err);
 int create_parse_tmpfs(struct create *create, const char *text, struct create_mount *ret_mount,
 		       struct err *err);
+/** One option word of -v or --mount; 1 taken, 0 unknown, -1 refused. whole is for messages. */
+int create_mount_word(struct create_mount *mount, const char *word, const char *whole,
+		      struct err *err);
+/** size=, mode= ... of a tmpfs: 0 taken, -1. */
+int create_tmpfs_word(struct create_mount *mount, const char *word, const char *whole,
+		      struct err *err);
+int create_mount_destination(struct create_mount *mount, const char *text, const char *whole,
+			     struct err *err);
+/** The source of a bind mount: a host path that exists; a relative one counts from the current folder. */
+int create_mount_source(struct create *create, struct create_mount *mount, const char *text,
+			bool may_create, struct err *err);
+bool create_mount_has_propagation(const struct strv *options);
+/** What every bind or volume mount has unless the user said otherwise; and do its words go together? */
+int create_mount_finish(struct create_mount *mount, const char *whole, struct err *err);
+void create_tmpfs_finish(struct create_mount *mount);
+/** Note in the record what start does for a mount besides config.json: overlays, images, owners. 1: it is in config.json too. create_views.c */
+int create_view(struct create *create, const struct create_mount *mount, struct err *err);
 /** A name that nobody has yet, such as "calm_harbour". Yours. */
 char *create_random_name(struct engine *engine);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine/container/create_mount_parse.c - the grammars of -v, --mount and --tmpfs
+ * engine/container/create_mount_parse.c - the words of mounts, and the grammars of -v and --tmpfs
  *
- * All three end in one struct create_mount. Option words of a mount are in one table: what they add to the OCI options, and what excludes
- * them. Words that dhow cannot carry out are refused by name.
+ * All end in one struct create_mount; --mount is in create_mount_long.c. Option words of a mount are in one table: what they add to the OCI
+ * options, and what excludes them. Words that dhow cannot carry out are refused by name.
  */
 #include "engine/container/create.h"
 
@@ -24,13 +24,18 @@ void create_mount_release(struct create_mount *mount)
 	free(mount->source);
 	free(mount->destination);
 	free(mount->subpath);
+	free(mount->upper_path);
+	free(mount->work_path);
+	image_free(mount->image);
 	free(mount->mount_point);
 	strv_release(&mount->options);
+	strv_release(&mount->labels);
+	strv_release(&mount->volume_options);
 	*mount = (struct create_mount){ 0 };
 }
 
-static int destination_set(struct create_mount *mount, const char *text, const char *whole,
-			   struct err *err)
+int create_mount_destination(struct create_mount *mount, const char *text, const char *whole,
+			     struct err *err)
 {
 	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
 
@@ -65,8 +70,33 @@ static bool is_plain_word(const char *word)
 	return false;
 }
 
-/* One option word of -v or --mount; 1 taken, 0 unknown, -1 refused. */
-static int mount_word(struct create_mount *mount, const char *word, const char *whole,
+static int set_path(char **path, const char *text, const char *whole, struct err *err)
+{
+	if (text[0] != '/')
+		return err_set(err, ERR_USAGE, "invalid path '%s' in '%s': it must be absolute",
+			       text, whole);
+	free(*path);
+	*path = xstrdup(text);
+	return 1;
+}
+
+/* O: what is written goes to a layer of the container's, or to directories that the user names. */
+static int overlay_word(struct create_mount *mount, const char *word, const char *whole,
+			struct err *err)
+{
+	const char *value;
+
+	if ((value = str_after(word, "upperdir=")) != NULL)
+		return set_path(&mount->upper_path, value, whole, err);
+	if ((value = str_after(word, "workdir=")) != NULL)
+		return set_path(&mount->work_path, value, whole, err);
+	if (!str_equal(word, "O"))
+		return 0;
+	mount->overlay = true;
+	return 1;
+}
+
+int create_mount_word(struct create_mount *mount, const char *word, const char *whole,
 		      struct err *err)
 {
 	if (str_equal(word, "ro") || str_equal(word, "rw")) {
@@ -88,15 +118,19 @@ static int mount_word(struct create_mount *mount, const char *word, const char *
 		mount->no_copy = str_equal(word, "nocopy");
 		return 1;
 	}
-	if (str_equal(word, "U") || str_equal(word, "O") || str_equal(word, "idmap") ||
-	    str_after(word, "idmap=") != NULL || str_after(word, "upperdir=") != NULL ||
-	    str_after(word, "workdir=") != NULL)
+	if (str_equal(word, "U")) {
+		mount->change_owner = true;
+		return 1;
+	}
+	if (str_equal(word, "idmap") || str_after(word, "idmap=") != NULL)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot mount '%s': the option '%s' is not supported", whole, word);
-	return 0;
+			       "cannot mount '%s' with '%s': the kernel lets only the owner of a "
+			       "file system, who is root, map its ids",
+			       whole, word);
+	return overlay_word(mount, word, whole, err);
 }
 
-static bool has_propagation(const struct strv *options)
+bool create_mount_has_propagation(const struct strv *options)
 {
 	static const char *const words[] = { "private", "rprivate", "shared",	  "rshared",
 					     "slave",	"rslave",   "unbindable", "runbindable" };
@@ -107,14 +141,33 @@ static bool has_propagation(const struct strv *options)
 	return false;
 }
 
-/* What every bind or volume mount has unless the user said otherwise. */
-static void bind_defaults(struct create_mount *mount)
+/* What excludes what, once all words are known. */
+static int check_words(const struct create_mount *mount, const char *whole, struct err *err)
+{
+	if (!mount->overlay && (mount->upper_path != NULL || mount->work_path != NULL))
+		return err_set(err, ERR_USAGE,
+			       "'upperdir' and 'workdir' in '%s' need the option 'O'", whole);
+	if ((mount->upper_path == NULL) != (mount->work_path == NULL))
+		return err_set(err, ERR_USAGE, "'upperdir' and 'workdir' in '%s' need each other",
+			       whole);
+	if (mount->overlay && mount->change_owner)
+		return err_set(err, ERR_USAGE,
+			       "the options 'O' and 'U' in '%s' exclude each other: an overlay "
+			       "leaves the directory below it as it is",
+			       whole);
+	if (mount->overlay && mount->subpath != NULL)
+		return err_set(err, ERR_USAGE,
+			       "the option 'O' and a subpath in '%s' exclude each other", whole);
+	return 0;
+}
+
+int create_mount_finish(struct create_mount *mount, const char *whole, struct err *err)
 {
 	struct strv *options = &mount->options;
 
 	if (!strv_contains(options, "bind") && !strv_contains(options, "rbind"))
 		strv_add(options, "rbind");
-	if (!has_propagation(options))
+	if (!create_mount_has_propagation(options))
 		strv_add(options, "rprivate");
 	if (str_equal(mount->type, "volume")) {
 		if (!strv_contains(options, "suid") && !strv_contains(options, "nosuid"))
@@ -123,11 +176,11 @@ static void bind_defaults(struct create_mount *mount)
 			strv_add(options, "nodev");
 	}
 	strv_add(options, mount->read_only ? "ro" : "rw");
+	return check_words(mount, whole, err);
 }
 
-/* A host path must exist; a relative one counts from the current folder. */
-static int bind_source(struct create *create, struct create_mount *mount, const char *text,
-		       bool may_create, struct err *err)
+int create_mount_source(struct create *create, struct create_mount *mount, const char *text,
+			bool may_create, struct err *err)
 {
 	char *real = realpath(text, NULL);
 
@@ -166,11 +219,12 @@ int create_parse_volume(struct create *create, const char *text, struct create_m
 		rc = err_set(err, ERR_USAGE,
 			     "invalid --volume '%s': it must be [SOURCE:]PATH[:OPTIONS]", text);
 	if (rc == 0)
-		rc = destination_set(&mount, parts.items[parts.count == 1 ? 0 : 1], text, err);
+		rc = create_mount_destination(&mount, parts.items[parts.count == 1 ? 0 : 1], text,
+					      err);
 	if (rc == 0 && parts.count > 1 && (parts.items[0][0] == '/' || parts.items[0][0] == '.')) {
 		free(mount.type);
 		mount.type = xstrdup("bind");
-		rc = bind_source(create, &mount, parts.items[0], true, err);
+		rc = create_mount_source(create, &mount, parts.items[0], true, err);
 	} else if (rc == 0 && parts.count > 1) {
 		mount.source = xstrdup(parts.items[0]);
 		if (!volume_name_is_valid(mount.source)) {
@@ -188,23 +242,21 @@ int create_parse_volume(struct create *create, const char *text, struct create_m
 		for (size_t i = 0; i < words.count && rc >= 0; i++) {
 			rc = words.items[i][0] == '\0'
 				     ? 1
-				     : mount_word(&mount, words.items[i], text, err);
+				     : create_mount_word(&mount, words.items[i], text, err);
 			if (rc == 0)
 				rc = err_set(err, ERR_USAGE, "invalid option '%s' in --volume '%s'",
 					     words.items[i], text);
 		}
 	}
-	if (rc < 0) {
+	if (rc < 0 || create_mount_finish(&mount, text, err) < 0) {
 		create_mount_release(&mount);
 		return -1;
 	}
-	bind_defaults(&mount);
 	*ret_mount = mount;
 	return 0;
 }
 
-/* size=, mode= ... of a tmpfs. */
-static int tmpfs_word(struct create_mount *mount, const char *word, const char *whole,
+int create_tmpfs_word(struct create_mount *mount, const char *word, const char *whole,
 		      struct err *err)
 {
 	const char *value;
@@ -247,11 +299,15 @@ static int tmpfs_word(struct create_mount *mount, const char *word, const char *
 		return 0;
 	}
 	if (str_equal(word, "notmpcopyup") || str_equal(word, "tmpcopyup")) {
-		mount->copy_up = str_equal(word, "tmpcopyup");
-		if (mount->copy_up)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "cannot mount '%s': the option 'tmpcopyup' is not supported",
-				       whole);
+		mount->no_copy = str_equal(word, "notmpcopyup");
+		return 0;
+	}
+	if (str_equal(word, "U") || str_equal(word, "chown")) {
+		mount->change_owner = true;
+		return 0;
+	}
+	if (str_equal(word, "noswap")) {
+		strv_add(&mount->options, word);
 		return 0;
 	}
 	if (str_equal(word, "ro") || str_equal(word, "rw"))
@@ -263,8 +319,10 @@ static int tmpfs_word(struct create_mount *mount, const char *word, const char *
 	return err_set(err, ERR_USAGE, "invalid option '%s' in '%s'", word, whole);
 }
 
-static void tmpfs_defaults(struct create_mount *mount)
+void create_tmpfs_finish(struct create_mount *mount)
 {
+	bool copies = str_equal(mount->type, "tmpfs") && !mount->no_copy;
+
 	static const char *const words[] = { "nosuid", "nodev" };
 	static const char *const opposites[] = { "suid", "dev" };
 
@@ -272,10 +330,14 @@ static void tmpfs_defaults(struct create_mount *mount)
 		if (!strv_contains(&mount->options, opposites[i]) &&
 		    !strv_contains(&mount->options, words[i]))
 			strv_add(&mount->options, words[i]);
+	if (copies)
+		strv_add(&mount->options, "tmpcopyup");
 	for (size_t i = 0; i < mount->options.count; i++)
 		if (str_after(mount->options.items[i], "mode=") != NULL)
 			return;
-	strv_add(&mount->options, "mode=1777");
+	/* a new tmpfs has it anyway; said, it would win over the mode that the image's directory has */
+	if (!copies)
+		strv_add(&mount->options, "mode=1777");
 }
 
 int create_parse_tmpfs(struct create *create, const char *text, struct create_mount *ret_mount,
@@ -288,146 +350,19 @@ int create_parse_tmpfs(struct create *create, const char *text, struct create_mo
 	cleanup_free char *destination =
 		colon == NULL ? xstrdup(text) : xstrndup(text, (size_t)(colon - text));
 	cleanup_strv struct strv words = STRV_INIT;
-	int rc = destination_set(&mount, destination, text, err);
+	int rc = create_mount_destination(&mount, destination, text, err);
 
 	(void)create;
 	if (colon != NULL)
 		strv_split(&words, colon + 1, ',');
 	for (size_t i = 0; i < words.count && rc == 0; i++)
 		if (words.items[i][0] != '\0')
-			rc = tmpfs_word(&mount, words.items[i], text, err);
+			rc = create_tmpfs_word(&mount, words.items[i], text, err);
 	if (rc < 0) {
 		create_mount_release(&mount);
 		return -1;
 	}
-	tmpfs_defaults(&mount);
-	*ret_mount = mount;
-	return 0;
-}
-
-/* KEY[=VALUE] of --mount that all types share; 1 taken, 0 not one of these, -1. */
-static int mount_key(struct create_mount *mount, const char *item, char **source, const char *whole,
-		     struct err *err)
-{
-	const char *equal = strchr(item, '=');
-	cleanup_free char *key =
-		equal == NULL ? xstrdup(item) : xstrndup(item, (size_t)(equal - item));
-	const char *value = equal == NULL ? "" : equal + 1;
-	bool on = true;
-
-	if (str_equal(key, "type"))
-		return 1;
-	if (str_equal(key, "source") || str_equal(key, "src") || str_equal(key, "from")) {
-		free(*source);
-		*source = xstrdup(value);
-		return 1;
-	}
-	if (str_equal(key, "destination") || str_equal(key, "dst") || str_equal(key, "target"))
-		return destination_set(mount, value, whole, err) < 0 ? -1 : 1;
-	if (str_equal(key, "ro") || str_equal(key, "readonly") || str_equal(key, "rw")) {
-		if (equal != NULL && parse_bool(value, &on) < 0)
-			return err_set(err, ERR_USAGE,
-				       "invalid value '%s' of '%s' in --mount '%s': it must be "
-				       "true or false",
-				       value, key, whole);
-		mount->read_only = str_equal(key, "rw") ? !on : on;
-		return 1;
-	}
-	if (str_equal(key, "bind-propagation") || str_equal(key, "propagation")) {
-		if (!is_plain_word(value) ||
-		    !has_propagation(
-			    &(struct strv){ (char *[]){ (char *)(uintptr_t)value, NULL }, 1, 1 }))
-			return err_set(err, ERR_USAGE, "invalid propagation '%s' in --mount '%s'",
-				       value, whole);
-		strv_add(&mount->options, value);
-		return 1;
-	}
-	if (str_equal(key, "bind-nonrecursive")) {
-		strv_add(&mount->options, "bind");
-		return 1;
-	}
-	if (str_equal(key, "relabel"))
-		return 1; /* as z and Z: without SELinux there is no label to set */
-	if (str_equal(key, "volume-nocopy") || str_equal(key, "nocopy")) {
-		mount->no_copy = true;
-		return 1;
-	}
-	if (str_equal(key, "subpath") || str_equal(key, "volume-subpath")) {
-		mount->subpath = xstrdup(value);
-		return 1;
-	}
-	if (str_equal(key, "consistency"))
-		return 1; /* a word for other operating systems that says nothing on Linux, where all views are consistent */
-	return 0;
-}
-
-int create_parse_mount(struct create *create, const char *text, struct create_mount *ret_mount,
-		       struct err *err)
-{
-	struct create_mount mount = { .options = STRV_INIT };
-	cleanup_strv struct strv items = STRV_INIT;
-	cleanup_free char *source = NULL;
-	const char *type = "volume";
-	int rc = 0;
-
-	strv_split(&items, text, ',');
-	for (size_t i = 0; i < items.count; i++)
-		if (str_after(items.items[i], "type=") != NULL)
-			type = str_after(items.items[i], "type=");
-	if (!str_equal(type, "bind") && !str_equal(type, "volume") && !str_equal(type, "tmpfs") &&
-	    !str_equal(type, "devpts") && !str_equal(type, "ramfs")) {
-		if (str_equal(type, "image") || str_equal(type, "glob") ||
-		    str_equal(type, "artifact"))
-			return err_set(err, ERR_UNSUPPORTED,
-				       "cannot mount '%s': mounts of type '%s' are not supported",
-				       text, type);
-		err_set(err, ERR_USAGE, "invalid mount type '%s' in --mount '%s'", type, text);
-		return err_hint(err, "Use bind, volume, tmpfs, ramfs or devpts.");
-	}
-	mount.type = xstrdup(type);
-	bool tmpfs =
-		str_equal(type, "tmpfs") || str_equal(type, "ramfs") || str_equal(type, "devpts");
-
-	for (size_t i = 0; i < items.count && rc >= 0; i++) {
-		if (items.items[i][0] == '\0')
-			continue;
-		rc = mount_key(&mount, items.items[i], &source, text, err);
-		if (rc == 0 && tmpfs)
-			rc = tmpfs_word(&mount, items.items[i], text, err) < 0 ? -1 : 1;
-		else if (rc == 0)
-			rc = mount_word(&mount, items.items[i], text, err);
-		if (rc == 0)
-			rc = err_set(err, ERR_USAGE, "invalid key '%s' in --mount '%s'",
-				     items.items[i], text);
-	}
-	if (rc >= 0 && mount.destination == NULL)
-		rc = err_set(err, ERR_USAGE,
-			     "invalid --mount '%s': the key 'destination' is missing", text);
-	if (rc >= 0 && str_equal(type, "bind"))
-		rc = str_is_empty(source)
-			     ? err_set(err, ERR_USAGE,
-				       "invalid --mount '%s': the key 'source' is missing", text)
-			     : bind_source(create, &mount, source, false, err);
-	if (rc >= 0 && str_equal(type, "volume")) {
-		mount.anonymous = str_is_empty(source);
-		if (!mount.anonymous && !volume_name_is_valid(source))
-			rc = err_set(err, ERR_USAGE, "invalid volume name '%s' in --mount '%s'",
-				     source, text);
-		mount.source = mount.anonymous ? NULL : TAKE_PTR(source);
-	}
-	if (rc < 0) {
-		create_mount_release(&mount);
-		return -1;
-	}
-	if (tmpfs) {
-		mount.source = xstrdup(type);
-		if (mount.read_only)
-			strv_add(&mount.options, "ro");
-		if (!str_equal(type, "devpts"))
-			tmpfs_defaults(&mount);
-	} else {
-		bind_defaults(&mount);
-	}
+	create_tmpfs_finish(&mount);
 	*ret_mount = mount;
 	return 0;
 }

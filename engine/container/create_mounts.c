@@ -225,8 +225,8 @@ static int user_mounts(struct create *create, struct err *err)
 		for (size_t i = 0; i < texts->count; i++) {
 			struct create_mount mount;
 
-			if (kinds[k].parse(create, texts->items[i], &mount, err) < 0 ||
-			    create_add_mount(create, &mount, err) < 0)
+			int rc = kinds[k].parse(create, texts->items[i], &mount, err);
+			if (rc < 0 || (rc == 0 && create_add_mount(create, &mount, err) < 0))
 				return -1;
 		}
 	}

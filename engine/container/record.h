@@ -32,6 +32,9 @@
  *	  initPath			--init: absolute path of the init on the host [null]
  *	  copyUps			[{"volume": name, "destination": path in the container}]: volumes that take the image's content if they
  *					are new; start asks the volume itself whether it still wants that
+ *	  views				file systems that storage makes for a mount of config.json: [{"destination", "readOnly", "subpath" [null],
+ *					and "layers", "manifest" (an image) or "path" (what an overlay lies on)}]
+ *	  owners			mounts whose tree is given to the container's user (U): [{"destination", "path" | "volume" | none: a tmpfs}]
  *	network				what --network and its friends say:
  *	  mode				text for network_parse() ["" : the default]. container:ID is in joins too
  *	  ports				[{"hostIp": text|null, "hostPort": n, "containerPort": n, "range": n, "protocol": "tcp"}]; free host ports
@@ -145,6 +148,10 @@
 #define KEY_COPY_UPS	 "copyUps"
 #define KEY_VOLUME	 "volume"
 #define KEY_DESTINATION	 "destination"
+#define KEY_VIEWS	 "views"
+#define KEY_OWNERS	 "owners"
+#define KEY_SUBPATH	 "subpath"
+#define KEY_READ_ONLY	 "readOnly"
 
 /* of secrets, besides id and name */
 #define KEY_SECRET_TYPE	  "type"

@@ -73,6 +73,7 @@ static void start_release(struct start *start)
 	runtime_extra_release(&start->extra);
 	if (start->rootfs_prepared)
 		rootfs_release(&start->rootfs);
+	start_release_views(start);
 	strv_release(&start->copy_up_volumes);
 	cgroup_release(&start->cgroup);
 	network_mode_release(&start->mode);
@@ -140,7 +141,8 @@ static int prepare(struct start *start, struct err *err)
 {
 	if (start_read_network(start, err) < 0 || start_open_log(start, err) < 0 ||
 	    start_write_files(start, err) < 0 || start_prepare_rootfs(start, err) < 0 ||
-	    start_read_extra(start, err) < 0)
+	    start_read_extra(start, err) < 0 || start_prepare_views(start, err) < 0 ||
+	    start_change_owners(start, err) < 0)
 		return -1;
 	start->run_fd = container_open_run_dir(start->engine, start->container, true, err);
 	if (start->run_fd < 0)

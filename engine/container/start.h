@@ -30,6 +30,8 @@ struct start {
 	struct rootfs rootfs;
 	bool rootfs_prepared;
 	struct runtime_extra extra;
+	struct rootfs *views; /* in the order of extra.views */
+	size_t view_count;
 	struct strv copy_up_volumes; /* names, in the order of extra.copy_ups */
 	struct runtime_plan *plan;
 	struct runtime_userns userns;
@@ -65,6 +67,17 @@ int start_prepare_rootfs(struct start *start, struct err *err);
 int start_read_extra(struct start *start, struct err *err);
 int start_make_cgroup(struct start *start, struct err *err);
 int start_read_network(struct start *start, struct err *err);
+
+/* start_views.c */
+
+/** Overlays and images that the container mounts. After start_read_extra(). */
+int start_prepare_views(struct start *start, struct err *err);
+void start_release_views(struct start *start);
+
+/* start_owners.c */
+
+/** U: give trees to the container's user, once. Before the plan is made. */
+int start_change_owners(struct start *start, struct err *err);
 
 /* start_files.c */
 

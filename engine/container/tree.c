@@ -44,10 +44,9 @@ int container_read_maps(struct engine *engine, const struct container *container
 	return 0;
 }
 
-int container_read_layers(const struct container *container, struct digest **ret_layers,
-			  size_t *ret_count, struct err *err)
+int container_parse_layers(const json_t *list, struct digest **ret_layers, size_t *ret_count,
+			   struct err *err)
 {
-	const json_t *list = json_object_get(container->create, KEY_LAYERS);
 	size_t count = json_array_size(list);
 	cleanup_free struct digest *layers = xcalloc(count + 1, sizeof(*layers));
 	const json_t *item;
@@ -62,6 +61,13 @@ int container_read_layers(const struct container *container, struct digest **ret
 	*ret_layers = TAKE_PTR(layers);
 	*ret_count = count;
 	return 0;
+}
+
+int container_read_layers(const struct container *container, struct digest **ret_layers,
+			  size_t *ret_count, struct err *err)
+{
+	return container_parse_layers(json_object_get(container->create, KEY_LAYERS), ret_layers,
+				      ret_count, err);
 }
 
 int container_prepare_rootfs(struct engine *engine, const struct container *container,

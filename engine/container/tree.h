@@ -35,6 +35,9 @@ int container_read_maps(struct engine *engine, const struct container *container
 /** Its layers, lowest first; the caller frees. None with --rootfs. */
 int container_read_layers(const struct container *container, struct digest **ret_layers,
 			  size_t *ret_count, struct err *err);
+/** A list of layers of a record: diffIDs. The caller frees. */
+int container_parse_layers(const json_t *list, struct digest **ret_layers, size_t *ret_count,
+			   struct err *err);
 /** rootfs_prepare() for it, with its upper directory. */
 int container_prepare_rootfs(struct engine *engine, const struct container *container,
 			     const struct idmaps *maps, bool volatile_upper,

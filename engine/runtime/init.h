@@ -43,6 +43,8 @@ int root_read_only_apply(struct init *init, struct op *op, struct err *err);
 int enter_apply(struct init *init, struct op *op, struct err *err);
 int filesystem_prepare(struct init *init, struct op *op, struct err *err);
 int filesystem_apply(struct init *init, struct op *op, struct err *err);
+int view_prepare(struct init *init, struct op *op, struct err *err);
+int view_apply(struct init *init, struct op *op, struct err *err);
 int bind_prepare(struct init *init, struct op *op, struct err *err);
 int bind_apply(struct init *init, struct op *op, struct err *err);
 int remount_apply(struct init *init, struct op *op, struct err *err);
@@ -61,6 +63,13 @@ int loopback_prepare(struct init *init, struct op *op, struct err *err);
 int hostname_prepare(struct init *init, struct op *op, struct err *err);
 int domainname_prepare(struct init *init, struct op *op, struct err *err);
 int sysctl_apply(struct init *init, struct op *op, struct err *err);
+
+/* mounts.c */
+/** What the flags ask for; a mount without a word about propagation is private, with all below it. 0 or -errno. */
+int mount_apply_flags(const struct runtime_plan *plan, int mount_fd,
+		      const struct mount_flags *flags);
+/** Fills err: the options of the mount of source on target could not be set. */
+int mount_flags_failed(int errno_value, const char *source, const char *target, struct err *err);
 
 /* target.c */
 enum target_kind { TARGET_DIRECTORY, TARGET_FILE };

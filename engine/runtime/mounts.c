@@ -40,9 +40,8 @@ static int set_flags(int mount_fd, uint64_t set, uint64_t clear, uint64_t propag
 	return 0;
 }
 
-/* What the flags ask for; a mount without a word about propagation is private, with all below it. */
-static int apply_flags(const struct runtime_plan *plan, int mount_fd,
-		       const struct mount_flags *flags)
+int mount_apply_flags(const struct runtime_plan *plan, int mount_fd,
+		      const struct mount_flags *flags)
 {
 	uint64_t propagation = flags->propagation;
 	bool recursive = flags->propagation_recursive;
@@ -61,7 +60,7 @@ static int apply_flags(const struct runtime_plan *plan, int mount_fd,
 	return r;
 }
 
-static int flags_failed(int errno_value, const char *source, const char *target, struct err *err)
+int mount_flags_failed(int errno_value, const char *source, const char *target, struct err *err)
 {
 	err_sys(err, errno_value, "cannot set the options of the mount of '%s' on '%s'", source,
 		target);
@@ -84,14 +83,18 @@ static bool type_is_early(const char *type)
 	return false;
 }
 
-static bool data_names_owner(const struct strv *data)
+static bool data_has(const struct strv *data, const char *prefix)
 {
 	for (size_t i = 0; i < data->count; i++) {
-		if (str_after(data->items[i], "uid=") != NULL ||
-		    str_after(data->items[i], "gid=") != NULL)
+		if (str_after(data->items[i], prefix) != NULL)
 			return true;
 	}
 	return false;
+}
+
+static bool data_names_owner(const struct strv *data)
+{
+	return data_has(data, "uid=") || data_has(data, "gid=");
 }
 
 /* devpts is given to the group tty (5) by convention: where that id does not exist root has it */
@@ -229,12 +232,22 @@ int filesystem_prepare(struct init *init, struct op *op, struct err *err)
 
 static int fill_from_image(struct init *init, const struct op *op, struct err *err)
 {
+	struct stat st;
 	cleanup_fd int from_fd =
 		path_open_in_root(init->root_fd, op->target, O_PATH | O_DIRECTORY, 0);
 
 	if (from_fd == -ENOENT)
 		return 0;
+	if (fstat(op->fd, &st) < 0)
+		return err_sys(err, errno, "cannot inspect the tmpfs on '%s'", op->target);
 	int r = from_fd < 0 ? from_fd : copy_up_tree(from_fd, op->fd);
+	/* the directory itself becomes as the image has it, unless the options say what it is */
+	if (r == 0 && data_has(&op->data, "mode=") &&
+	    fchmodat(op->fd, ".", st.st_mode & 07777, 0) < 0)
+		r = -errno;
+	if (r == 0 && fchownat(op->fd, ".", data_has(&op->data, "uid=") ? st.st_uid : (uid_t)-1,
+			       data_has(&op->data, "gid=") ? st.st_gid : (gid_t)-1, 0) < 0)
+		r = -errno;
 	if (r < 0)
 		return err_sys(err, -r, "cannot copy '%s' of the image to the tmpfs on it",
 			       op->target);
@@ -283,7 +296,7 @@ int filesystem_apply(struct init *init, struct op *op, struct err *err)
 	/* a new file system is private; the word about it counts for what joins it later */
 	int r = set_flags(op->fd, 0, 0, op->flags.propagation, false);
 	if (r < 0)
-		return flags_failed(-r, op->value, op->target, err);
+		return mount_flags_failed(-r, op->value, op->target, err);
 
 	if (str_equal(op->target, "/dev") && str_equal(op->value, "tmpfs"))
 		init->dev_fd = op->fd;
@@ -309,8 +322,8 @@ int bind_prepare(struct init *init, struct op *op, struct err *err)
 		return err_sys(err, errno, "cannot bind '%s' on '%s'", op->source, op->target);
 	op->fd = fd;
 
-	int r = apply_flags(init->plan, op->fd, &op->flags);
-	return r < 0 ? flags_failed(-r, op->source, op->target, err) : 0;
+	int r = mount_apply_flags(init->plan, op->fd, &op->flags);
+	return r < 0 ? mount_flags_failed(-r, op->source, op->target, err) : 0;
 }
 
 int bind_apply(struct init *init, struct op *op, struct err *err)
@@ -337,6 +350,6 @@ int remount_apply(struct init *init, struct op *op, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot open '%s' of the container", op->target);
-	int r = apply_flags(init->plan, fd, &op->flags);
-	return r < 0 ? flags_failed(-r, op->target, op->target, err) : 0;
+	int r = mount_apply_flags(init->plan, fd, &op->flags);
+	return r < 0 ? mount_flags_failed(-r, op->target, op->target, err) : 0;
 }

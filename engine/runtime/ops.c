@@ -24,6 +24,7 @@ static const struct op_class op_classes[OP_KIND_COUNT] = {
 	[OP_COPY_UP] = { "copy-up", NULL, copy_up_apply },
 	[OP_ACCOUNTS] = { "accounts", NULL, accounts_apply },
 	[OP_FILESYSTEM] = { "filesystem", filesystem_prepare, filesystem_apply },
+	[OP_VIEW] = { "view", view_prepare, view_apply },
 	[OP_BIND] = { "bind", bind_prepare, bind_apply },
 	[OP_REMOUNT] = { "remount", NULL, remount_apply },
 	[OP_DEVICES] = { "devices", devices_prepare, devices_apply },

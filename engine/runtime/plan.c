@@ -513,6 +513,11 @@ void runtime_extra_release(struct runtime_extra *extra)
 		fd_close(&extra->copy_ups[i].data_fd);
 	}
 	free(extra->copy_ups);
+	for (size_t i = 0; i < extra->view_count; i++) {
+		free(extra->views[i].destination);
+		free(extra->views[i].subpath);
+	}
+	free(extra->views);
 	free(extra->preserved_fds);
 	free(extra->init_path);
 	free(extra->seccomp_cache_dir);

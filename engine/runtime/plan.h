@@ -60,6 +60,7 @@ enum op_kind {
 	OP_COPY_UP,	   /* content of target in the image to a new volume (fd) */
 	OP_ACCOUNTS,	   /* passwd and group with more entries */
 	OP_FILESYSTEM,	   /* a new file system of type at target */
+	OP_VIEW,	   /* one more root file system of storage at target */
 	OP_BIND,	   /* source of the host at target */
 	OP_REMOUNT,	   /* other flags for what is mounted at target */
 	OP_DEVICES,	   /* the default devices and links below target (/dev) */
@@ -94,9 +95,10 @@ struct op {
 	bool is_device, is_block; /* OP_DEVICE */
 	uint32_t major, minor, mode, uid, gid;
 	bool has_mode;
-	bool optional; /* nothing happens when the target is not there */
-	int data_fd;   /* OP_COPY_UP: borrowed */
-	int fd;	       /* in I: what prepare made; -1 */
+	bool optional;			 /* nothing happens when the target is not there */
+	const struct runtime_view *view; /* OP_VIEW: borrowed */
+	int data_fd;			 /* OP_COPY_UP: borrowed */
+	int fd;				 /* in I: what prepare made; -1 */
 };
 
 /* ---- the program ---- */

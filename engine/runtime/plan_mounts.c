@@ -322,6 +322,20 @@ static int add_filesystem(struct runtime_plan *plan, struct mount_request *reque
 	return 0;
 }
 
+/* Storage makes the file system; the configuration says where and with which flags. */
+static int add_view(struct runtime_plan *plan, const struct mount_request *request,
+		    const struct runtime_view *view, struct err *err)
+{
+	if (check_bind_on_proc(request, view->destination, err) < 0)
+		return -1;
+
+	struct op *op = plan_add_op(plan, OP_VIEW, view->destination);
+	op->source = xstrdup_null(request->source);
+	op->flags = request->flags;
+	op->view = view;
+	return 0;
+}
+
 static int add_mount(struct runtime_plan *plan, struct mount_request *request, struct err *err)
 {
 	cleanup_strbuf struct strbuf destination = STRBUF_INIT;
@@ -344,6 +358,10 @@ static int add_mount(struct runtime_plan *plan, struct mount_request *request, s
 
 		op->flags = request->flags;
 		return 0;
+	}
+	for (size_t i = 0; i < plan->extra->view_count; i++) {
+		if (str_equal(plan->extra->views[i].destination, destination.data))
+			return add_view(plan, request, &plan->extra->views[i], err);
 	}
 	if (request->type != NULL && str_equal(request->type, "bind"))
 		request->bind = true;

@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "engine/runtime.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -371,4 +372,19 @@ int identity_resolve(int root_fd, const struct identity_request *request,
 	free(account.name);
 	free(account.home);
 	return r;
+}
+
+int runtime_identity(int root_fd, const char *user, uint32_t *ret_uid, uint32_t *ret_gid,
+		     struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	const struct identity_request request = { .user = user, .gids = &none, .group_add = &none };
+	struct identity identity = IDENTITY_INIT;
+
+	if (identity_resolve(root_fd, &request, &identity, err) < 0)
+		return -1;
+	*ret_uid = identity.uid;
+	*ret_gid = identity.gid;
+	identity_release(&identity);
+	return 0;
 }
