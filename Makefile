@@ -41,7 +41,8 @@ LDFLAGS_ALL := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-s
 BANNED := -include base/banned.h
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-sections -MMD -MP -c
 
-DHOW_LIBS := -ljansson -lseccomp
+# two small libraries that each start would have to load and relocate
+DHOW_LIBS := -Wl,-Bstatic -ljansson -lseccomp -Wl,-Bdynamic
 # libcrypto is loaded by storage/sha256.c on demand
 TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 

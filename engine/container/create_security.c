@@ -202,7 +202,7 @@ static int seccomp(struct create *create, const struct security_words *words, st
 	    (create->privileged && words->seccomp == NULL))
 		return 0;
 	if (words->seccomp == NULL)
-		profile = profile_seccomp(&create->capabilities);
+		profile = profile_seccomp_named(&create->capabilities);
 	else
 		profile = seccomp_profile_load(words->seccomp, &create->capabilities, err);
 	if (profile == NULL)

@@ -85,11 +85,16 @@ const char *capability_name(int number)
 
 int capability_last(void)
 {
-	int last = CAPABILITY_COUNT - 1;
+	static int known_last = -1; /* it is asked in loops */
 
-	while (last > 0 && prctl(PR_CAPBSET_READ, last, 0, 0, 0) < 0)
-		last--;
-	return last;
+	if (known_last < 0) {
+		int last = CAPABILITY_COUNT - 1;
+
+		while (last > 0 && prctl(PR_CAPBSET_READ, last, 0, 0, 0) < 0)
+			last--;
+		known_last = last;
+	}
+	return known_last;
 }
 
 int capabilities_from_json(const json_t *list, uint64_t *ret, struct err *err)

@@ -32,7 +32,11 @@ int seccomp_profile_check(const json_t *seccomp, struct err *err);
 /** Text of a profile file in docker's format as an OCI object, new reference. seccomp_profile_load() without the file. */
 json_t *seccomp_profile_parse(const char *text, size_t length, const struct strv *capabilities,
 			      struct err *err);
-/** Compile. */
+/* to be raised when profile_seccomp() gives another profile: a unit test says so */
+#define SECCOMP_PROFILE_VERSION 1
+/** What profile_seccomp_named() stands for, new reference; NULL: the object is a whole profile. */
+json_t *seccomp_profile_expand(const json_t *seccomp);
+/** Compile; a named profile is expanded. */
 int seccomp_filter_compile(const json_t *seccomp, struct seccomp_filter *ret_filter,
 			   struct err *err);
 /**

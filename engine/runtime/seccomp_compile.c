@@ -789,8 +789,11 @@ int seccomp_filter_compile(const json_t *seccomp, struct seccomp_filter *ret_fil
 	unsigned flags;
 	size_t i;
 	json_t *entry;
-	int r = read_header(seccomp, &profile, &flags, err);
+	json_t *expanded = seccomp_profile_expand(seccomp);
 
+	if (expanded != NULL)
+		seccomp = expanded;
+	int r = read_header(seccomp, &profile, &flags, err);
 	json_array_foreach (json_object_get(seccomp, "syscalls"), i, entry) {
 		if (r < 0)
 			break;
@@ -799,6 +802,7 @@ int seccomp_filter_compile(const json_t *seccomp, struct seccomp_filter *ret_fil
 	if (r == 0)
 		emit_profile(&code, &profile);
 	profile_release(&profile);
+	json_decref(expanded);
 	if (r == 0 && code.count > BPF_MAXINSNS)
 		r = err_set(err, ERR_LIMIT,
 			    "cannot use the seccomp profile: it needs %zu instructions, and the "

@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "engine/runtime/seccomp.h"
 
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -23,6 +24,10 @@
 #include <linux/sched.h>
 
 #define NO_CAPABILITY (-1)
+
+/* keys of a named profile */
+#define NAMED_KEY	   "dhow.profile"
+#define NAMED_CAPABILITIES "dhow.capabilities"
 
 /* it would put each name on a line of its own */
 /* clang-format off */
@@ -306,5 +311,37 @@ json_t *profile_seccomp(const struct strv *capabilities)
 	add_ioctl(rules);
 	add_personality(rules);
 	json_put(profile, "syscalls", rules);
+	return profile;
+}
+
+json_t *profile_seccomp_named(const struct strv *capabilities)
+{
+	json_t *profile = json_object();
+	struct strv guards = STRV_INIT;
+
+	json_put_string(profile, "defaultAction", "SCMP_ACT_ERRNO");
+	json_put_int(profile, "defaultErrnoRet", ENOSYS);
+	json_put_int(profile, NAMED_KEY, SECCOMP_PROFILE_VERSION);
+	for (size_t i = 0; capabilities != NULL && i < capabilities->count; i++)
+		strv_add(&guards, capabilities->items[i]);
+	json_put_strv(profile, NAMED_CAPABILITIES, &guards);
+	strv_release(&guards);
+	return profile;
+}
+
+json_t *seccomp_profile_expand(const json_t *seccomp)
+{
+	struct strv capabilities = STRV_INIT;
+	json_t *profile;
+	json_t *item;
+	size_t i;
+
+	if (json_object_get(seccomp, NAMED_KEY) == NULL)
+		return NULL;
+	json_array_foreach (json_object_get(seccomp, NAMED_CAPABILITIES), i, item)
+		if (json_is_string(item))
+			strv_add(&capabilities, json_string_value(item));
+	profile = profile_seccomp(&capabilities);
+	strv_release(&capabilities);
 	return profile;
 }

@@ -454,6 +454,50 @@ static void includes_and_excludes_follow_capabilities(void **state)
 	strv_release(&caps);
 }
 
+/* the name of a profile is part of the names of cached filters: when the profile changes, its version has to */
+static void the_named_profile_is_the_default_one(void **state)
+{
+	struct strv names = STRV_INIT;
+	struct seccomp_filter whole = SECCOMP_FILTER_INIT;
+	struct seccomp_filter named = SECCOMP_FILTER_INIT;
+	struct err err;
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	profile_capabilities(&names);
+	json_t *profile = profile_seccomp(&names);
+	json_t *name = profile_seccomp_named(&names);
+	char *text = json_dumps(name, JSON_COMPACT);
+	assert_true(strlen(text) < 600);
+	assert_null(json_object_get(name, "syscalls"));
+	assert_int_equal(seccomp_profile_check(name, &err), 0);
+	assert_int_equal(seccomp_filter_compile(profile, &whole, &err), 0);
+	assert_int_equal(seccomp_filter_compile(name, &named, &err), 0);
+	assert_int_equal(named.count, whole.count);
+	assert_memory_equal(named.code, whole.code, whole.count * sizeof(*whole.code));
+	seccomp_filter_release(&named);
+	seccomp_filter_release(&whole);
+	free(text);
+	json_decref(name);
+	json_decref(profile);
+	strv_release(&names);
+
+#if defined(__x86_64__)
+	/* without and with each capability, one after the other */
+	for (int i = -1; i < 41; i++) {
+		profile = default_profile(i < 0 ? NULL : capability_name(i));
+		text = json_dumps(profile, JSON_COMPACT);
+		for (const char *c = text; *c != '\0'; c++)
+			hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+		free(text);
+		json_decref(profile);
+	}
+	if (SECCOMP_PROFILE_VERSION != 1 || hash != UINT64_C(0xd78c91d3896d16c7))
+		fail_msg("the default profile is another one (hash %#llx): raise "
+			 "SECCOMP_PROFILE_VERSION, and write both here",
+			 (unsigned long long)hash);
+#endif
+}
+
 static void the_cache_gives_the_same_program(void **state)
 {
 	char dir[] = "/tmp/test-seccomp-XXXXXX";
@@ -505,6 +549,7 @@ int main(void)
 		cmocka_unit_test(comparisons_use_all_64_bits),
 		cmocka_unit_test(wrong_profiles_are_refused),
 		cmocka_unit_test(includes_and_excludes_follow_capabilities),
+		cmocka_unit_test(the_named_profile_is_the_default_one),
 		cmocka_unit_test(the_cache_gives_the_same_program),
 	};
 
