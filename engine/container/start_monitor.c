@@ -179,76 +179,115 @@ static void report(int fd, const void *data, size_t size)
 		_exit(STATUS_FAILED);
 }
 
-/* The life of the fork until it is the monitor. */
-static void become_monitor(struct start *start, int report_fd) __attribute__((noreturn));
-static void become_monitor(struct start *start, int report_fd)
-{
-	const struct runtime_io io = {
-		.stdin_fd = start->in.inner_fd,
-		.stdout_fd = start->out.inner_fd,
-		.stderr_fd = start->errors.inner_fd,
-		.console_fd = start->console.inner_fd,
-		.rows = start->opts->rows,
-		.columns = start->opts->columns,
-		.started_fd = start->started.inner_fd,
-		.cgroup_fd = start->cgroup.dir_fd,
-		.userns = start->new_userns ? &start->userns : NULL,
-	};
-	struct monitor_fds fds = {
-		.alive_fd = start->alive_fd,
-		.container_dir_fd = start->container->dir_fd,
-		.started_fd = start->started.outer_fd,
-		.listen_fd = start->listen_fd,
-		.client_fd = start->client.inner_fd,
-		.stdin_fd = start->in.outer_fd,
-		.stdout_fd =
-			start->container->terminal ? start->console.outer_fd : start->out.outer_fd,
-		.stderr_fd = start->errors.outer_fd,
-		.exit_pipe_fd = start->exit_pipe.inner_fd,
-		.log_dir_fd = start->log_dir_fd >= 0	? start->log_dir_fd
-			      : start->log_name == NULL ? -1
-							: start->container->dir_fd,
-		.cgroup_fd = start->cgroup.dir_fd,
-		.events_fd = start->events_fd,
-		.notify_fd = start->notify_fd,
-		.notify_listen_fd = start->notify_listen_fd,
-	};
-	cleanup_free char *died_text = event_died_text(start->container);
-	cleanup_strv struct strv args = STRV_INIT;
-	cleanup_free char *program = NULL;
+/* What the fork needs: all is made before, since the two share their memory. */
+struct monitor_start {
+	struct start *start;
+	struct runtime_io io;
+	struct monitor_fds fds;
 	struct monitor_config config;
+	struct strv args;
+	char *died_text;
+	char *program;
+	int report_fd;
+};
+
+static void monitor_start_init(struct monitor_start *monitor, struct start *start, int report_fd)
+{
+	*monitor = (struct monitor_start){
+		.start = start,
+		.io = {
+			.stdin_fd = start->in.inner_fd,
+			.stdout_fd = start->out.inner_fd,
+			.stderr_fd = start->errors.inner_fd,
+			.console_fd = start->console.inner_fd,
+			.rows = start->opts->rows,
+			.columns = start->opts->columns,
+			.started_fd = start->started.inner_fd,
+			.cgroup_fd = start->cgroup.dir_fd,
+			.userns = start->new_userns ? &start->userns : NULL,
+		},
+		.fds = {
+			.alive_fd = start->alive_fd,
+			.container_dir_fd = start->container->dir_fd,
+			.started_fd = start->started.outer_fd,
+			.listen_fd = start->listen_fd,
+			.client_fd = start->client.inner_fd,
+			.stdin_fd = start->in.outer_fd,
+			.stdout_fd = start->container->terminal ? start->console.outer_fd
+								: start->out.outer_fd,
+			.stderr_fd = start->errors.outer_fd,
+			.exit_pipe_fd = start->exit_pipe.inner_fd,
+			.log_dir_fd = start->log_dir_fd >= 0	? start->log_dir_fd
+				      : start->log_name == NULL ? -1
+								: start->container->dir_fd,
+			.cgroup_fd = start->cgroup.dir_fd,
+			.events_fd = start->events_fd,
+			.notify_fd = start->notify_fd,
+			.notify_listen_fd = start->notify_listen_fd,
+		},
+		.died_text = event_died_text(start->container),
+		.report_fd = report_fd,
+	};
+	fill_config(start, &monitor->config);
+	monitor->config.died_text = monitor->died_text;
+	monitor->program = own_program();
+	own_options(start->engine, &monitor->args);
+	monitor->config.dhow_path = monitor->program;
+	monitor->config.dhow_args = (const char *const *)strv_argv(&monitor->args);
+}
+
+static void monitor_start_release(struct monitor_start *monitor)
+{
+	strv_release(&monitor->args);
+	free(monitor->died_text);
+	free(monitor->program);
+}
+
+/* The life of the fork until it is the monitor. */
+static void become_monitor(struct monitor_start *monitor) __attribute__((noreturn));
+static void become_monitor(struct monitor_start *monitor)
+{
+	struct start *start = monitor->start;
 	struct err err = { 0 };
 	pid_t pid;
 	int status;
 
 	setsid();
-	fill_config(start, &config);
-	config.died_text = died_text;
-	program = own_program();
-	own_options(start->engine, &args);
-	config.dhow_path = program;
-	config.dhow_args = (const char *const *)strv_argv(&args);
-
-	if (runtime_clone(start->plan, &io, &start->sync, &pid, &fds.init_pid_fd, &err) < 0) {
+	if (runtime_clone(start->plan, &monitor->io, &start->sync, &pid,
+			  &monitor->fds.init_pid_fd, &err) < 0) {
 		pid = 0;
-		report(report_fd, &pid, sizeof(pid));
-		report(report_fd, &err, sizeof(err));
+		report(monitor->report_fd, &pid, sizeof(pid));
+		report(monitor->report_fd, &err, sizeof(err));
 		_exit(STATUS_FAILED);
 	}
-	config.init_pid = pid;
-	report(report_fd, &pid, sizeof(pid));
+	monitor->config.init_pid = pid;
+	report(monitor->report_fd, &pid, sizeof(pid));
 
-	status = monitor_exec(&config, &fds);
+	status = monitor_exec(&monitor->config, &monitor->fds);
 	err_sys(&err, -status, "cannot execute the monitor '%s/monitor'", process_libexec_dir());
 	err_hint(&err, "Build or install dhow again.");
-	report(report_fd, &err, sizeof(err));
+	report(monitor->report_fd, &err, sizeof(err));
 	_exit(STATUS_FAILED);
+}
+
+/*
+ * The fork shares our memory, and we wait, until it has made the init and executed the monitor: copying page tables for a process that gives them
+ * up at once is a tenth of a whole `run`. The init is a true copy.
+ */
+static pid_t __attribute__((noinline)) spawn_monitor(struct monitor_start *monitor)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		become_monitor(monitor);
+	return pid;
 }
 
 int start_fork_monitor(struct start *start, struct err *err)
 {
 	cleanup_fd int read_fd = -1;
 	cleanup_fd int write_fd = -1;
+	struct monitor_start monitor;
 	int fds[2];
 	ssize_t got;
 	pid_t pid;
@@ -259,11 +298,11 @@ int start_fork_monitor(struct start *start, struct err *err)
 	write_fd = fds[1];
 
 	fflush(NULL); /* what is buffered is not written twice */
-	pid = fork();
+	monitor_start_init(&monitor, start, write_fd);
+	pid = spawn_monitor(&monitor);
+	monitor_start_release(&monitor);
 	if (pid < 0)
 		return err_sys(err, errno, "cannot make a process for the monitor");
-	if (pid == 0)
-		become_monitor(start, write_fd);
 
 	start->monitor_pid = pid;
 	fd_close(&write_fd);
