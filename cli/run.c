@@ -133,6 +133,7 @@ static int run_run(struct cli *cli, void *opts_, const struct strv *args, struct
 	if (!opts->pull.quiet)
 		view = progress_view_new();
 
+	container_start_ahead(cli->engine, opts);
 	int status = container_create(cli->engine, args->items[0], &argv, opts, progress_view_event,
 				      view, &container, err);
 

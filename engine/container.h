@@ -241,6 +241,11 @@ struct container_start_opts {
  * Start. Returns when the program was executed and that is on record. Starting a running one succeeds (ERR_STATE when attach is wanted).
  * ERR_NO_COMMAND, ERR_CANNOT_RUN, ERR_IN_USE (port). @param ret_attach_fd  connection in the attach protocol, or NULL
  */
+/**
+ * Called before container_create() of a container that is to be started at once: its user namespace is made while the image is looked for and
+ * records are written. A hint: where the options ask for other maps than the default ones, or it fails, nothing has happened.
+ */
+void container_start_ahead(struct engine *engine, const struct container_create_opts *opts);
 int container_start(struct engine *engine, struct container *container,
 		    const struct container_start_opts *opts, int *ret_attach_fd, struct err *err);
 

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "engine/runtime.h"
 
 #include <stdarg.h>
 
@@ -63,6 +64,9 @@ void engine_free(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
+	if (engine->ahead != NULL)
+		runtime_userns_release(engine->ahead);
+	free(engine->ahead);
 	store_free(engine->store);
 	engine_options_release(&engine->options);
 	free(engine);

@@ -35,6 +35,7 @@ struct engine {
 	/** A sentence for the user that is no failure; printed on stderr as "Warning: ...". Never NULL. */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
+	struct runtime_userns *ahead; /* of container_start_ahead(), owned; or NULL */
 };
 
 /** Open the store as asked. The callback is set by the caller before verbs are called; default: nothing is said. */

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -277,13 +278,69 @@ static int already_running(const struct start *start, struct err *err)
 	return err_set(err, ERR_STATE, "it is running already");
 }
 
+/* ---- ahead of time ---- */
+
+static bool joins(const char *namespace)
+{
+	return namespace != NULL && strchr(namespace, ':') != NULL;
+}
+
+/* Another container's user namespace comes with each of its namespaces. */
+static bool has_default_maps(const struct container_create_opts *opts)
+{
+	for (size_t i = 0; i < opts->network.count; i++) {
+		if (joins(opts->network.items[i]))
+			return false;
+	}
+	return opts->userns == NULL && opts->uidmap.count == 0 && opts->gidmap.count == 0 &&
+	       opts->subuidname == NULL && opts->subgidname == NULL && opts->pod == NULL &&
+	       !joins(opts->pid) && !joins(opts->ipc) && !joins(opts->uts) &&
+	       !joins(opts->cgroupns);
+}
+
+void container_start_ahead(struct engine *engine, const struct container_create_opts *opts)
+{
+	struct runtime_userns userns = RUNTIME_USERNS_INIT;
+	const struct idmaps *maps;
+	struct err ignored = { 0 }; /* container_start() meets it again, and tells it */
+
+	if (engine->ahead != NULL || !has_default_maps(opts) ||
+	    store_idmaps(engine->store, &maps, &ignored) < 0 ||
+	    runtime_userns_start(maps, &userns, &ignored) < 0)
+		return;
+	engine->ahead = xmemdup(&userns, sizeof(userns));
+}
+
+static bool same_map(const struct idmap *a, const struct idmap *b)
+{
+	return a->count == b->count &&
+	       memcmp(a->entries, b->entries, a->count * sizeof(*a->entries)) == 0;
+}
+
+static int start_userns(struct start *start, struct err *err)
+{
+	struct runtime_userns *ahead = TAKE_PTR(start->engine->ahead);
+	bool fits = ahead != NULL && same_map(&ahead->maps->uid, &start->maps.uid) &&
+		    same_map(&ahead->maps->gid, &start->maps.gid);
+
+	if (fits) {
+		start->userns = *ahead;
+		start->userns.maps = &start->maps;
+	} else if (ahead != NULL) {
+		/* there is one at a time */
+		runtime_userns_release(ahead);
+	}
+	free(ahead);
+	return fits ? 0 : runtime_userns_start(&start->maps, &start->userns, err);
+}
+
 static int start_walk(struct start *start, int *ret_attach_fd, struct err *err)
 {
 	int running;
 
 	if (start_read_config(start, err) < 0 || start_read_maps(start, err) < 0)
 		return -1;
-	if (start->new_userns && runtime_userns_start(&start->maps, &start->userns, err) < 0)
+	if (start->new_userns && start_userns(start, err) < 0)
 		return -1;
 	running = take_life(start, err);
 	if (running < 0)
