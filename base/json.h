@@ -61,6 +61,12 @@ json_t *json_text(const char *text);
 /** An object of NAME=VALUE items. */
 json_t *json_from_env(const struct strv *list);
 
+/**
+ * Give JSON values an allocator of their own, which is fast and returns nothing to the system before the process ends: for the command
+ * line, once, before the first value. json_dumps() is then not to be used: its text must not be passed to free().
+ */
+void json_alloc_start(void);
+
 /** Append compact (indent 0) or indented text. */
 void json_print(const json_t *json, int indent, struct strbuf *out);
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/strbuf.h"
 #include "engine/runtime.h"
 
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
 	struct global_opts global;
 
 	(void)fd_ensure_stdio();
+	json_alloc_start();
 	cli.as_docker = str_equal(cli.program, "docker");
 	cli.options.as_docker = cli.as_docker;
 	for (int i = 0; i < argc; i++)

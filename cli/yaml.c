@@ -41,16 +41,11 @@ static bool is_plain(const char *text)
 
 static void print_scalar(const json_t *json, struct strbuf *out)
 {
-	cleanup_free char *text = NULL;
-
 	if (json_is_string(json) && is_plain(json_string_value(json))) {
 		strbuf_adds(out, json_string_value(json));
 		return;
 	}
-	text = json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT);
-	if (text == NULL)
-		alloc_failed();
-	strbuf_adds(out, text);
+	json_print(json, 0, out);
 }
 
 static int key_compare(const void *a, const void *b)
