@@ -107,6 +107,38 @@ bool format_mentions(const struct format *format, const char *field)
 	       strstr(format->text, "json .}}") != NULL;
 }
 
+static bool is_one_of(const char *text, size_t length, const char *const *fields)
+{
+	for (size_t i = 0; fields[i] != NULL; i++) {
+		if (strlen(fields[i]) == length && strncmp(fields[i], text, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool format_has_only(const struct format *format, const char *const *fields)
+{
+	const char *p = format->text;
+
+	if (p == NULL)
+		return false;
+	while ((p = strstr(p, "{{")) != NULL) {
+		size_t length;
+
+		p += 2 + strspn(p + 2, " ");
+		if (*p++ != '.')
+			return false;
+		length = strcspn(p, " }");
+		if (!is_one_of(p, length, fields))
+			return false;
+		p += length;
+		p += strspn(p, " ");
+		if (str_after(p, "}}") == NULL)
+			return false;
+	}
+	return true;
+}
+
 void format_json(const json_t *json, int indent)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;

@@ -29,6 +29,8 @@ DEFINE_CLEANUP(format)
 bool format_is_json(const struct format *format);
 /** True when the template names this field: some fields cost something to know. */
 bool format_mentions(const struct format *format, const char *field);
+/** True when it is a template of nothing but {{.FIELD}} with fields of this list, which ends with NULL. */
+bool format_has_only(const struct format *format, const char *const *fields);
 /** Print rows (an array of objects), with headings if they are wanted. */
 int format_rows(const struct format *format, const json_t *rows, struct err *err);
 /** Print JSON with this indent, and a newline. */

@@ -70,13 +70,10 @@ static json_t *joined(const json_t *list, const char *between)
 	return json_text(out.data);
 }
 
-static json_t *command_text(const json_t *command, bool no_trunc)
+static json_t *command_text(const char *text, bool no_trunc)
 {
-	json_t *whole = joined(command, " ");
-	const char *text = json_string_value(whole);
-
 	if (no_trunc || strlen(text) <= COMMAND_MAX)
-		return whole;
+		return json_text(text);
 
 	size_t end = COMMAND_MAX;
 
@@ -86,13 +83,12 @@ static json_t *command_text(const json_t *command, bool no_trunc)
 
 	cleanup_free char *cut = xasprintf("%.*s...", (int)end, text);
 
-	json_decref(whole);
 	return json_text(cut);
 }
 
-static void status_text(const struct container *container, int64_t now_ns, struct strbuf *out)
+static void status_text(const struct container_state *state, const struct container *container,
+			int64_t now_ns, struct strbuf *out)
 {
-	const struct container_state *state = &container->state;
 	enum health_status health;
 	char duration[HUMAN_MAX];
 	const char *word = container_status_name((int)state->status);
@@ -112,46 +108,6 @@ static void status_text(const struct container *container, int64_t now_ns, struc
 	default:
 		strbuf_addf(out, "%c%s", toupper((unsigned char)word[0]), word + 1);
 	}
-}
-
-static bool is_published(const struct port_mappings *ports, uint16_t number, const char *protocol)
-{
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port_mapping *port = &ports->items[i];
-
-		if (number >= port->container_port && number < port->container_port + port->range &&
-		    str_equal(port_protocol_name((int)port->protocol), protocol))
-			return true;
-	}
-	return false;
-}
-
-/* "0.0.0.0:9091->80/tcp, 8080/tcp": what is published, then what is only exposed. */
-static json_t *ports_text(const struct container *container, const json_t *exposed)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct port_mappings ports = { NULL, 0 };
-	struct err err;
-	const char *key;
-	json_t *protocols;
-
-	if (container_ports(container, &ports, &err) == 0)
-		port_format(&ports, &out);
-	json_object_foreach ((json_t *)exposed, key, protocols) {
-		uint16_t number;
-		size_t i;
-		json_t *protocol;
-
-		if (parse_u16(key, &number) < 0)
-			continue;
-		json_array_foreach (protocols, i, protocol) {
-			if (!is_published(&ports, number, json_string_value(protocol)))
-				strbuf_addf(&out, "%s%s/%s", out.length > 0 ? ", " : "", key,
-					    json_string_value(protocol));
-		}
-	}
-	port_mappings_release(&ports);
-	return json_text(out.data);
 }
 
 static json_t *size_text(const json_t *size)
@@ -181,42 +137,128 @@ static json_t *ps_summary(struct cli *cli, const struct ps_opts *opts,
 
 	if (summary == NULL)
 		return NULL;
-	status_text(container, now_ns, &status);
+	status_text(&container->state, container, now_ns, &status);
 	human_ago(container->created_ns, now_ns, created);
 	json_put_string(summary, "CreatedAt", created);
 	json_put_string(summary, "Status", status.data);
 	return summary;
 }
 
+/* Fields of templates that cost nothing but the row itself. */
+enum brief_field {
+	BRIEF_ID,
+	BRIEF_WHOLE_ID,
+	BRIEF_IMAGE,
+	BRIEF_IMAGE_ID,
+	BRIEF_COMMAND,
+	BRIEF_CREATED,
+	BRIEF_CREATED_AT,
+	BRIEF_CREATED_HUMAN,
+	BRIEF_RUNNING_FOR,
+	BRIEF_STATUS,
+	BRIEF_STATE,
+	BRIEF_PORTS,
+	BRIEF_NAMES,
+	BRIEF_PID,
+	BRIEF_EXIT_CODE,
+	BRIEF_COUNT
+};
+static const char *const brief_fields[] = {
+	[BRIEF_ID] = "ID",
+	[BRIEF_WHOLE_ID] = "Id",
+	[BRIEF_IMAGE] = "Image",
+	[BRIEF_IMAGE_ID] = "ImageID",
+	[BRIEF_COMMAND] = "Command",
+	[BRIEF_CREATED] = "Created",
+	[BRIEF_CREATED_AT] = "CreatedAt",
+	[BRIEF_CREATED_HUMAN] = "CreatedHuman",
+	[BRIEF_RUNNING_FOR] = "RunningFor",
+	[BRIEF_STATUS] = "Status",
+	[BRIEF_STATE] = "State",
+	[BRIEF_PORTS] = "Ports",
+	[BRIEF_NAMES] = "Names",
+	[BRIEF_PID] = "Pid",
+	[BRIEF_EXIT_CODE] = "ExitCode",
+	[BRIEF_COUNT] = NULL,
+};
+
+static json_t *brief_value(const struct ps_opts *opts, const struct container_brief *brief,
+			   enum brief_field field, int64_t now_ns)
+{
+	const struct container_state *state = &brief->state;
+	cleanup_strbuf struct strbuf status = STRBUF_INIT;
+	char text[HUMAN_MAX + TIME_TEXT_MAX];
+
+	switch (field) {
+	case BRIEF_ID:
+		return format_id(brief->id.text, opts->no_trunc);
+	case BRIEF_WHOLE_ID:
+		return json_text(brief->id.text);
+	case BRIEF_IMAGE:
+		return json_text(brief->image_name);
+	case BRIEF_IMAGE_ID:
+		return format_id(brief->image_id, opts->no_trunc);
+	case BRIEF_COMMAND:
+		return command_text(brief->command, opts->no_trunc);
+	case BRIEF_CREATED:
+	case BRIEF_CREATED_HUMAN:
+	case BRIEF_RUNNING_FOR:
+		human_ago(brief->created_ns, now_ns, text);
+		return json_text(text);
+	case BRIEF_CREATED_AT:
+		time_format_rfc3339(brief->created_ns, text);
+		return json_text(text);
+	case BRIEF_STATUS:
+		status_text(state, brief->container, now_ns, &status);
+		return json_text(status.data);
+	case BRIEF_STATE:
+		return json_text(container_status_name((int)state->status));
+	case BRIEF_PORTS:
+		return json_text(brief->ports);
+	case BRIEF_NAMES:
+		return json_text(brief->name);
+	case BRIEF_PID:
+		return json_integer(state->pid);
+	case BRIEF_EXIT_CODE:
+		return json_integer(state->status == CONTAINER_EXITED ? state->exit_code : 0);
+	case BRIEF_COUNT:
+		break;
+	}
+	return json_null();
+}
+
 /* What templates see: the summary, with texts in the place of lists and numbers. */
-static json_t *ps_row(const struct ps_opts *opts, const struct container *container,
-		      json_t *summary)
+static json_t *ps_row(const struct ps_opts *opts, struct container *container, json_t *summary,
+		      int64_t now_ns)
 {
 	static const char *const namespaces[][2] = {
 		{ "Cgroup", "Cgroup" }, { "IPC", "Ipc" },     { "MNT", "Mnt" }, { "NET", "Net" },
 		{ "PIDNS", "Pidns" },	{ "USERNS", "User" }, { "UTS", "Uts" },
 	};
 	json_t *row = json_copy(summary);
-	char time[TIME_TEXT_MAX];
-	const json_t *created = json_object_get(summary, "CreatedAt");
+	cleanup_json json_t *command = joined(json_object_get(summary, "Command"), " ");
+	cleanup_strbuf struct strbuf ports = STRBUF_INIT;
 
 	if (row == NULL)
 		alloc_failed();
-	json_put(row, "ID", format_id(container->id.text, opts->no_trunc));
-	json_put(row, "ImageID",
-		 format_id(json_get_string(summary, "", "ImageID", NULL), opts->no_trunc));
+	container_ports_format(container, &ports);
+	const struct container_brief brief = {
+		.id = container->id,
+		.name = container->name != NULL ? container->name : "",
+		.image_name = container->image_name,
+		.image_id = container->image_id,
+		.command = json_string_value(command),
+		.ports = ports.data,
+		.created_ns = container->created_ns,
+		.state = container->state,
+		.container = container,
+	};
+	for (int field = 0; field < BRIEF_COUNT; field++)
+		json_put(row, brief_fields[field], brief_value(opts, &brief, field, now_ns));
 	json_put(row, "Pod", format_id(json_get_string(summary, "", "Pod", NULL), opts->no_trunc));
-	json_put(row, "Command", command_text(json_object_get(summary, "Command"), opts->no_trunc));
-	json_put(row, "Names", joined(json_object_get(summary, "Names"), ","));
 	json_put(row, "Networks", joined(json_object_get(summary, "Networks"), ","));
 	json_put(row, "Mounts", joined(json_object_get(summary, "Mounts"), ","));
-	json_put(row, "Ports", ports_text(container, json_object_get(summary, "ExposedPorts")));
 	json_put(row, "Size", size_text(json_object_get(summary, "Size")));
-	json_put(row, "Created", json_incref((json_t *)created));
-	json_put(row, "CreatedHuman", json_incref((json_t *)created));
-	json_put(row, "RunningFor", json_incref((json_t *)created));
-	time_format_rfc3339(container->created_ns, time);
-	json_put_string(row, "CreatedAt", time);
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		json_put_string(row, namespaces[i][0],
 				json_get_string(summary, "", "Namespaces", namespaces[i][1], NULL));
@@ -254,7 +296,7 @@ static int sort_compare(const json_t *a, const json_t *b, int sort)
 }
 
 struct ps_item {
-	const struct container *container;
+	struct container *container;
 	json_t *summary;
 };
 
@@ -362,7 +404,7 @@ static int print_rows(struct cli *cli, const struct ps_opts *opts, const struct 
 			json_array_append_new(
 				rows, format_is_json(format)
 					      ? json_incref(items[i].summary)
-					      : ps_row(opts, items[i].container, items[i].summary));
+					      : ps_row(opts, items[i].container, items[i].summary, now_ns));
 		json_decref(items[i].summary);
 	}
 	if (status < 0)
@@ -371,6 +413,50 @@ static int print_rows(struct cli *cli, const struct ps_opts *opts, const struct 
 		return format_rows(format, rows, err);
 	format_json(rows, 2);
 	return 0;
+}
+
+/* Nothing is asked for but fields that the index of containers has: no record of one that does not run is read. */
+static bool is_brief(const struct ps_opts *opts, const struct format *format)
+{
+	return opts->filters.count == 0 && opts->last <= 0 && !opts->latest &&
+	       opts->sort == SORT_CREATED && !opts->namespaces && !opts->size && !opts->pod &&
+	       (opts->quiet || format_has_only(format, brief_fields));
+}
+
+static int print_brief(struct cli *cli, const struct ps_opts *opts, const struct format *format,
+		       struct err *err)
+{
+	cleanup_container_brief_list struct container_brief_list list = { NULL, 0, NULL };
+	cleanup_json json_t *rows = json_array();
+	int64_t now_ns = time_now_ns();
+	bool mentioned[BRIEF_COUNT];
+
+	if (container_list_brief(cli->engine, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < BRIEF_COUNT; i++)
+		mentioned[i] = format_mentions(format, brief_fields[i]);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct container_brief *brief = &list.items[i];
+		bool is_up = brief->state.status == CONTAINER_RUNNING ||
+			     brief->state.status == CONTAINER_PAUSED;
+		json_t *row;
+
+		if (!opts->all && !is_up)
+			continue;
+		if (opts->quiet) {
+			(void)printf("%.*s\n", opts->no_trunc ? DIGEST_HEX : OBJECT_ID_SHORT,
+				     brief->id.text);
+			continue;
+		}
+		row = json_object();
+		for (int field = 0; field < BRIEF_COUNT; field++) {
+			if (mentioned[field])
+				json_put(row, brief_fields[field],
+					 brief_value(opts, brief, field, now_ns));
+		}
+		json_array_append_new(rows, row);
+	}
+	return opts->quiet ? 0 : format_rows(format, rows, err);
 }
 
 static int ps_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
@@ -393,6 +479,8 @@ static int ps_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 	request.table = table.data;
 	if (format_new(cli, &request, &format, err) < 0)
 		return -1;
+	if (is_brief(opts, format))
+		return print_brief(cli, opts, format, err);
 	opts->size = opts->size || (opts->format != NULL && !format_is_json(format) &&
 				    format_mentions(format, ".Size"));
 	if (container_list(cli->engine, &list, err) < 0 || choose(cli, opts, &list, err) < 0)

@@ -179,6 +179,30 @@ int container_get(struct engine *engine, const char *text, struct container **re
 int container_find_latest(struct engine *engine, struct container **ret_container, struct err *err);
 /** All, oldest first; damaged ones are in it. No process is started, no namespace made, nothing locked. */
 int container_list(struct engine *engine, struct container_list *ret_list, struct err *err);
+/** What a row of `ps` shows. */
+struct container_brief {
+	struct object_id id;
+	const char *name, *image_name, *image_id; /* borrowed from the list, like all texts; "" when there is none */
+	const char *command;			  /* with its arguments, blanks between */
+	const char *ports;			  /* container_ports_format() */
+	int64_t created_ns;
+	struct container_state state;
+	struct container *container; /* always there when it runs; else NULL when the index had the row */
+	/* of the directory, as it was before it was read */
+	uint64_t inode;
+	int64_t changed_ns;
+	char *owned; /* the texts, NULL: in the index */
+};
+struct container_brief_list {
+	struct container_brief *items;
+	size_t count;
+	char *memory;
+};
+void container_brief_list_release(struct container_brief_list *list);
+#define cleanup_container_brief_list __attribute__((cleanup(container_brief_list_release)))
+/** container_list(), but a thousand that do not run cost milliseconds: they are remembered in the runtime directory. */
+int container_list_brief(struct engine *engine, struct container_brief_list *ret_list,
+			 struct err *err);
 /** Read the state again. */
 int container_refresh(struct container *container, struct err *err);
 
@@ -204,6 +228,8 @@ json_t *container_summary(struct engine *engine, const struct container *contain
 /** Port mappings. */
 int container_ports(const struct container *container, struct port_mappings *ret_ports,
 		    struct err *err);
+/** "0.0.0.0:9091->80/tcp, 8080/tcp": what is published, then what is only exposed. */
+void container_ports_format(const struct container *container, struct strbuf *out);
 /** True when a container was made from this image (manifest digest); *ret_id names one of them. */
 int container_uses_image(struct engine *engine, const struct digest *manifest, struct strv *ret_ids,
 			 struct err *err);

@@ -14,6 +14,7 @@
 #include "engine/container/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,6 +100,39 @@ static json_t *summary_mounts(const struct container *container)
 		json_array_append_new(list,
 				      json_string(json_get_string(item, "", "Destination", NULL)));
 	return list;
+}
+
+static bool is_published(const struct port_mappings *ports, uint16_t number, const char *protocol)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct port_mapping *port = &ports->items[i];
+
+		if (number >= port->container_port && number < port->container_port + port->range &&
+		    str_equal(port_protocol_name((int)port->protocol), protocol))
+			return true;
+	}
+	return false;
+}
+
+void container_ports_format(const struct container *container, struct strbuf *out)
+{
+	struct port_mappings ports = { NULL, 0 };
+	struct err err;
+	size_t begin = out->length;
+	size_t i;
+	json_t *item;
+
+	if (container_ports(container, &ports, &err) == 0)
+		port_format(&ports, out);
+	json_array_foreach (json_object_get(container->create, "exposed"), i, item) {
+		int64_t number = json_get_int(item, 0, KEY_CONTAINER_PORT, NULL);
+		const char *protocol = json_get_string(item, "tcp", KEY_PROTOCOL, NULL);
+
+		if (!is_published(&ports, (uint16_t)number, protocol))
+			strbuf_addf(out, "%s%" PRId64 "/%s", out->length > begin ? ", " : "",
+				    number, protocol);
+	}
+	port_mappings_release(&ports);
 }
 
 /* Numbers of the namespaces of the first process: {"pid": "4026531836"} as podman has them. */

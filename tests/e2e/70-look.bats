@@ -124,3 +124,42 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 	((before - disk > 8000000)) || complain "only $((before - disk)) bytes were freed"
 	has "$out" "Total reclaimed space: 8."
 }
+
+@test "ps remembers what does not run, and is never wrong because of it" {
+	local i index="$XDG_RUNTIME_DIR/e2e-${W##*/}/container-index"
+	for i in $(seq 40); do run_ok create --name $C-$i --network none -p $((20000 + i)):80 $IMAGE sleep $i; done
+	run_ok ps -a
+	local first=$out
+	sleep 2.1 # a directory that changed a moment ago is read again
+	run_ok ps -a --format '{{.ID}} {{.Ports}} {{.Command}} {{.Names}} {{.State}}'
+	local texts=$out
+	[ -s "$index" ] || complain "there is no index"
+	# from the index; from the records; by the long way, which a filter takes
+	run_ok ps -a --format '{{.ID}} {{.Ports}} {{.Command}} {{.Names}} {{.State}}'
+	eq "$out" "$texts"
+	run_ok ps -a --filter status=created --format '{{.ID}} {{.Ports}} {{.Command}} {{.Names}} {{.State}}'
+	eq "$out" "$texts"
+	# each change is seen at once
+	run_ok rename $C-7 $C-seven
+	run_ok start $C-8
+	run_ok rm $C-9
+	run_ok create --name $C-41 --network none $IMAGE sleep 41
+	run_ok ps -a --format '{{.Names}} {{.State}}'
+	has "$out" "$C-seven created"
+	has "$out" "$C-8 running"
+	hasnt "$out" "$C-9 "
+	has "$out" "$C-41 created"
+	run_ok kill $C-8
+	run_ok wait $C-8
+	run_ok ps -a --format '{{.Names}} {{.Status}}'
+	has "$out" "$C-8 Exited (137)"
+	# damage is no news
+	run_ok ps -a --format '{{.Names}}'
+	texts=$out
+	for i in 20 100 3000; do
+		printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | dd of="$index" bs=1 seek=$i conv=notrunc status=none
+		run_ok ps -a --format '{{.Names}}'
+		eq "$out" "$texts"
+	done
+	run_ok rm -fa
+}
