@@ -43,7 +43,6 @@ COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-section
 
 # two small libraries that each start would have to load and relocate
 DHOW_LIBS := -Wl,-Bstatic -ljansson -lseccomp -Wl,-Bdynamic
-# libcrypto is loaded by storage/sha256.c on demand
 TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 
 # --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---

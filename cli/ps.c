@@ -401,10 +401,10 @@ static int print_rows(struct cli *cli, const struct ps_opts *opts, const struct 
 		qsort_r(items, count, sizeof(*items), item_compare, &sort);
 	for (size_t i = 0; i < count; i++) {
 		if (status == 0)
-			json_array_append_new(
-				rows, format_is_json(format)
-					      ? json_incref(items[i].summary)
-					      : ps_row(opts, items[i].container, items[i].summary, now_ns));
+			json_array_append_new(rows, format_is_json(format)
+							    ? json_incref(items[i].summary)
+							    : ps_row(opts, items[i].container,
+								     items[i].summary, now_ns));
 		json_decref(items[i].summary);
 	}
 	if (status < 0)

@@ -182,12 +182,14 @@ int container_list(struct engine *engine, struct container_list *ret_list, struc
 /** What a row of `ps` shows. */
 struct container_brief {
 	struct object_id id;
-	const char *name, *image_name, *image_id; /* borrowed from the list, like all texts; "" when there is none */
-	const char *command;			  /* with its arguments, blanks between */
-	const char *ports;			  /* container_ports_format() */
+	const char *name, *image_name,
+		*image_id;   /* borrowed from the list, like all texts; "" when there is none */
+	const char *command; /* with its arguments, blanks between */
+	const char *ports;   /* container_ports_format() */
 	int64_t created_ns;
 	struct container_state state;
-	struct container *container; /* always there when it runs; else NULL when the index had the row */
+	struct container
+		*container; /* always there when it runs; else NULL when the index had the row */
 	/* of the directory, as it was before it was read */
 	uint64_t inode;
 	int64_t changed_ns;

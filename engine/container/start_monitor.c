@@ -253,8 +253,8 @@ static void become_monitor(struct monitor_start *monitor)
 	int status;
 
 	setsid();
-	if (runtime_clone(start->plan, &monitor->io, &start->sync, &pid,
-			  &monitor->fds.init_pid_fd, &err) < 0) {
+	if (runtime_clone(start->plan, &monitor->io, &start->sync, &pid, &monitor->fds.init_pid_fd,
+			  &err) < 0) {
 		pid = 0;
 		report(monitor->report_fd, &pid, sizeof(pid));
 		report(monitor->report_fd, &err, sizeof(err));
