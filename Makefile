@@ -41,22 +41,21 @@ LDFLAGS_ALL := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-s
 BANNED := -include base/banned.h
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-sections -MMD -MP -c
 
-# two small libraries that each start would have to load and relocate
-DHOW_LIBS := -Wl,-Bstatic -ljansson -lseccomp -Wl,-Bdynamic
+# what starts often is one file: loading libraries costs more than most commands (libcrypto gives sha256 only)
+STATIC := $(if $(SAN)$(FUZZING),-pie,-static-pie)
+STATIC_LIBS := -Wl,-Bstatic -ljansson -lseccomp -lcrypto $(if $(SAN)$(FUZZING),-Wl$(,)-Bdynamic)
+DHOW_LIBS := -ljansson -lseccomp -lcrypto
 TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 
 # --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---
 FOLDERS := cli engine network storage rootless base
-MAINS := cli/main.c $(wildcard engine/*/*_main.c)
+MAINS := cli/main.c rootless/host_main.c $(wildcard engine/*/*_main.c)
 sources = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS := $(FOLDERS:%=$(BUILD)/lib%.a)
 ENGINE_LIBS := $(filter-out %/libcli.a,$(LIBS))
 
-BINARIES := $(if $(wildcard cli/main.c),$(BUILD)/dhow) \
-	$(if $(wildcard engine/image/transfer_main.c),$(BUILD)/libexec/dhow/transfer) \
-	$(if $(wildcard engine/monitor/monitor_main.c),$(BUILD)/libexec/dhow/monitor) \
-	$(if $(wildcard engine/runtime/runtime_main.c),$(BUILD)/dhow-runtime) $(BUILD)/libexec/dhow/init
+BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer monitor init host)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
@@ -101,14 +100,14 @@ $(foreach folder,$(FOLDERS),$(eval $(call library,$(folder))))
 
 # --- binaries ---
 $(BUILD)/dhow: $(BUILD)/obj/cli/main.o $(LIBS)
-	$(call begin,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
-
 $(BUILD)/dhow-runtime: $(BUILD)/obj/engine/runtime/runtime_main.o $(ENGINE_LIBS)
+$(BUILD)/dhow $(BUILD)/dhow-runtime:
 	$(call begin,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS)
+	$(Q)$(CC) $(STATIC) $(LDFLAGS_ALL) -o $@ $^ $(STATIC_LIBS)
 
 $(BUILD)/libexec/dhow/transfer: $(BUILD)/obj/engine/image/transfer_main.o $(ENGINE_LIBS)
+$(BUILD)/libexec/dhow/host: $(BUILD)/obj/rootless/host_main.o $(BUILD)/librootless.a $(BUILD)/libbase.a
+$(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/host:
 	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
 

@@ -78,9 +78,16 @@ int cgroup_root_fd(struct err *err)
 
 char *cgroup_own_path(void)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	return cgroup_path_of(getpid());
+}
 
-	if (fd_read_file(AT_FDCWD, "/proc/self/cgroup", &text, FILE_LIMIT) < 0)
+char *cgroup_path_of(pid_t pid)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	char file[64];
+
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	if (fd_read_file(AT_FDCWD, file, &text, FILE_LIMIT) < 0)
 		return NULL;
 
 	cleanup_strv struct strv lines = STRV_INIT;

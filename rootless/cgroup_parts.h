@@ -11,6 +11,8 @@
 int cgroup_root_fd(struct err *err);
 /** Path of the own cgroup below that mount, yours; NULL when it cannot be named there. */
 char *cgroup_own_path(void);
+/** The same of another process. */
+char *cgroup_path_of(pid_t pid);
 /** Write a file of a cgroup: one open, one write. 0 or -errno. */
 int cgroup_write(int dir_fd, const char *file, const char *text);
 

@@ -2,8 +2,8 @@
 /*
  * rootless/idmap_ranges.c - the subordinate ids of the user, found once and remembered
  *
- * libsubid answers from /etc/subuid and /etc/subgid or from NSS (`subid: sss` in nsswitch.conf). Loading it costs more than
- * a whole start may, so its answer is kept as a record in the runtime directory. The key holds inode, size and time of
+ * libsubid answers from /etc/subuid and /etc/subgid or from NSS (`subid: sss` in nsswitch.conf). It is asked through libexec/dhow/host, which
+ * costs milliseconds, so its answer is kept as a record in the runtime directory. The key holds inode, size and time of
  * the three files: an edit is seen by the next command. An answer that did not come from files has no such witness and is
  * believed for a minute only.
  *
@@ -17,11 +17,11 @@
 #include "base/parse.h"
 #include "base/record.h"
 #include "base/strbuf.h"
+#include "rootless/account.h"
+#include "rootless/host_ask.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -39,25 +39,10 @@
 struct subid_kind {
 	const char *word;
 	const char *path;
-	const char *option;	/* of usermod */
-	const char *symbol;	/* libsubid since 4 */
-	const char *old_symbol; /* libsubid 3 */
+	const char *option; /* of usermod */
 };
-static const struct subid_kind subid_uid = { "user", "/etc/subuid", "--add-subuids",
-					     "subid_get_uid_ranges", "get_subuid_ranges" };
-static const struct subid_kind subid_gid = { "group", "/etc/subgid", "--add-subgids",
-					     "subid_get_gid_ranges", "get_subgid_ranges" };
-
-/* the ABI of libsubid 3, 4 and 5; declared here because the library is loaded on demand and its header may be missing */
-struct subid_range_abi {
-	unsigned long start;
-	unsigned long count;
-};
-typedef int subid_get_fn(const char *owner, struct subid_range_abi **ranges);
-typedef bool subid_init_fn(const char *program, FILE *log);
-
-static const char *const subid_libraries[] = { "libsubid.so.5", "libsubid.so.4", "libsubid.so.3",
-					       "libsubid.so" };
+static const struct subid_kind subid_uid = { "user", "/etc/subuid", "--add-subuids" };
+static const struct subid_kind subid_gid = { "group", "/etc/subgid", "--add-subgids" };
 
 /* ---- the record ---------------------------------------------------------------------------------------------------- */
 
@@ -225,78 +210,47 @@ static int read_subid_file(const struct subid_kind *kind, const char *owner, con
 	return 0;
 }
 
-static int ask_libsubid(void *library, const struct subid_kind *kind, const char *owner,
-			struct idmap *ranges, struct err *err)
+/* "uid 100000 65536" */
+static int read_answer(const char *text, const char *owner, struct id_ranges *ranges,
+		       struct err *err)
 {
-	/* ISO C has no way from an object to a function pointer; POSIX demands that this one works */
-	union {
-		void *object;
-		subid_get_fn *function;
-	} get = { .object = dlsym(library, kind->symbol) };
+	cleanup_strv struct strv lines = STRV_INIT;
 
-	if (get.object == NULL)
-		get.object = dlsym(library, kind->old_symbol);
-	if (get.object == NULL)
-		return err_set(err, ERR_UNSUPPORTED, "libsubid has no function '%s'", kind->symbol);
+	strv_split(&lines, text, '\n');
+	for (size_t i = 0; i < lines.count; i++) {
+		cleanup_strv struct strv words = STRV_INIT;
+		bool is_uid = str_after(lines.items[i], "uid ") != NULL;
+		uint64_t start;
+		uint64_t count;
 
-	cleanup_free struct subid_range_abi *list = NULL;
-	int count = get.function(owner, &list);
-
-	/* -1 says "no range" and "no such user" alike */
-	for (int i = 0; i < count; i++)
-		if (add_range(kind, owner, list[i].start, list[i].count, ranges, err) < 0)
+		strv_split(&words, lines.items[i], ' ');
+		if (words.count != 3 || parse_u64(words.items[1], &start) < 0 ||
+		    parse_u64(words.items[2], &count) < 0)
+			continue; /* the empty one at the end */
+		if (add_range(is_uid ? &subid_uid : &subid_gid, owner, start, count,
+			      is_uid ? &ranges->uid : &ranges->gid, err) < 0)
 			return -1;
-	return 0;
-}
-
-/* Without this the library writes its complaints through a NULL stream. */
-static void init_libsubid(void *library)
-{
-	union {
-		void *object;
-		subid_init_fn *function;
-	} init = { .object = dlsym(library, "subid_init") };
-
-	if (init.object == NULL)
-		return;
-
-	FILE *log = fopen("/dev/null", "we");
-	if (log != NULL)
-		init.function("dhow", log); /* stays open: the library keeps it */
-}
-
-static void *open_libsubid(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(subid_libraries); i++) {
-		/* it stays loaded after the first time, and is initialized then: it keeps a copy of each name */
-		bool known = dlopen(subid_libraries[i], RTLD_NOW | RTLD_NOLOAD) != NULL;
-		void *library = dlopen(subid_libraries[i], RTLD_NOW | RTLD_LOCAL);
-
-		if (library != NULL && !known)
-			init_libsubid(library);
-		if (library != NULL)
-			return library;
 	}
-	return NULL;
+	return 0;
 }
 
 static int ask_ranges(const char *owner, const char *number, struct id_ranges *ranges,
 		      struct err *err)
 {
-	void *library = open_libsubid();
+	cleanup_strbuf struct strbuf answer = STRBUF_INIT;
+	cleanup_strv struct strv words = STRV_INIT;
+	struct err failure = { 0 };
 
-	if (library == NULL) {
-		debug("libsubid cannot be loaded (%s): reading %s and %s without it", dlerror(),
-		      subid_uid.path, subid_gid.path);
-		if (read_subid_file(&subid_uid, owner, number, &ranges->uid, err) < 0)
-			return -1;
-		return read_subid_file(&subid_gid, owner, number, &ranges->gid, err);
-	}
+	strv_add(&words, "ranges");
+	strv_add(&words, owner);
+	if (host_ask(&words, &answer, &failure) == 0)
+		return read_answer(answer.data, owner, ranges, err);
 
-	/* the library stays loaded: it may have registered things of its own dependencies */
-	if (ask_libsubid(library, &subid_uid, owner, &ranges->uid, err) < 0)
+	debug("libsubid cannot be asked (%s): reading %s and %s without it", failure.msg,
+	      subid_uid.path, subid_gid.path);
+	if (read_subid_file(&subid_uid, owner, number, &ranges->uid, err) < 0)
 		return -1;
-	return ask_libsubid(library, &subid_gid, owner, &ranges->gid, err);
+	return read_subid_file(&subid_gid, owner, number, &ranges->gid, err);
 }
 
 /* ---- checks -------------------------------------------------------------------------------------------------------- */
@@ -417,9 +371,14 @@ static int nested_ranges(struct id_ranges *ranges, struct err *err)
 
 static char *user_name_of(uid_t uid)
 {
-	const struct passwd *account = getpwuid(uid);
+	cleanup_account struct account account = ACCOUNT_INIT;
+	cleanup_free char *number = xasprintf("%u", uid);
+	struct err err = { 0 };
+	int found = account_find(number, &account, &err);
 
-	return account != NULL ? xstrdup(account->pw_name) : xasprintf("%u", uid);
+	if (found < 0)
+		debug("cannot look for the account of user %u, ignoring: %s", uid, err.msg);
+	return found > 0 ? xstrdup(account.name) : TAKE_PTR(number);
 }
 
 static int ranges_load(int cache_dir_fd, const char *sub_name, struct id_ranges *ranges,

@@ -20,11 +20,11 @@
 #include "base/kernel.h"
 #include "base/process.h"
 #include "base/strbuf.h"
+#include "rootless/account.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -296,14 +296,17 @@ static int explain_failure(const struct map_kind *kind, int wait_status, const c
 	err_set(err, ERR_UNSUPPORTED, "cannot map subordinate %s ids: %s", kind->word,
 		*said != '\0' ? said : "the helper failed without a word");
 
-	const struct passwd *account = getpwuid(getuid());
-	if (account != NULL && kind == &map_gid && account->pw_gid != getgid())
+	cleanup_account struct account account = ACCOUNT_INIT;
+	struct err ignored = { 0 }; /* it would only have given the hint a name */
+	bool known = account_find_own(&account, &ignored) > 0;
+
+	if (known && kind == &map_gid && account.gid != getgid())
 		return err_hint(err,
 				"Your group is %u, but only your primary group %u can be mapped: "
 				"run dhow in a session of that group.",
-				getgid(), account->pw_gid);
+				getgid(), account.gid);
 	return err_hint(err, "Check that %s gives '%s' these ids.", kind->subid_path,
-			account != NULL ? account->pw_name : "this user");
+			known ? account.name : "this user");
 }
 
 static int helper_finish(const struct map_kind *kind, pid_t *pid, int *error_fd, struct err *err)

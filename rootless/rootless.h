@@ -74,7 +74,7 @@ struct id_ranges {
 void id_ranges_release(struct id_ranges *ranges);
 
 /**
- * Find the ranges through libsubid, loaded on demand (files and NSS, by name or uid, several ranges).
+ * Find the ranges through libsubid, asked by libexec/dhow/host (files and NSS, by name or uid, several ranges).
  * No range is no error: the lists are empty.
  * @param cache_dir_fd  where the answer is kept (the runtime directory), or -1
  * @param sub_name      ranges of this name of /etc/subuid and /etc/subgid (--subuidname), or NULL for the user's own

@@ -2,8 +2,7 @@
 /*
  * storage/sha256.h - compute digests
  *
- * libcrypto does it, which is loaded with the first digest: 1.2 ms that most commands of dhow never pay. No header of libcrypto is
- * needed, whose names collide with base/err.h (ERR_STATE).
+ * libcrypto does it; its headers stay in sha256.c, since its names collide with base/err.h (ERR_STATE).
  */
 #ifndef STORAGE_SHA256_H
 #define STORAGE_SHA256_H
@@ -13,7 +12,7 @@
 struct digest;
 struct sha256;
 
-/** Start one. Never NULL: without sha256 in libcrypto the process ends, as without memory. */
+/** Start one. Never NULL. */
 struct sha256 *sha256_new(void);
 void sha256_free(struct sha256 *hash);
 void sha256_update(struct sha256 *hash, const void *data, size_t bytes);

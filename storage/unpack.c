@@ -25,7 +25,6 @@
 #include "base/kernel.h"
 #include "rootless/rootless.h"
 #include "rootless/sandbox.h"
-#include "storage/sha256.h"
 #include "storage/unpack_inflate.h"
 
 #define PIPE_BYTES (1 << 20)
@@ -335,9 +334,6 @@ static int start_children(struct unpacker *unpacker, struct pipes *pipes, int di
 			  enum unpack_compression compression, const struct unpack_limits *limits,
 			  struct err *err)
 {
-	/* libcrypto reads its configuration at the first use: no file can be read later */
-	sha256_free(sha256_new());
-
 	int in_child = fork_child(&unpacker->inflate, err);
 	if (in_child == 1)
 		inflate_child(pipes, compression, limits);

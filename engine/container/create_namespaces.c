@@ -10,8 +10,8 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "engine/container/record.h"
+#include "rootless/account.h"
 
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,8 +119,10 @@ static int userns_words(const char *mode, const char *text, struct userns_words 
 static void keep_id_account(struct create *create, uint32_t uid, uint32_t gid)
 {
 	json_t *runtime = json_object_get(create->record, KEY_RUNTIME);
-	const struct passwd *account = getpwuid(getuid());
-	const char *name = account != NULL ? account->pw_name : "user";
+	cleanup_account struct account account = ACCOUNT_INIT;
+	struct err ignored = { 0 }; /* a user without an account gets a made-up name */
+	bool known = account_find_own(&account, &ignored) > 0;
+	const char *name = known ? account.name : "user";
 	cleanup_free char *user = xasprintf("%u:%u", uid, gid);
 
 	if (create->opts->user == NULL)
@@ -129,7 +131,7 @@ static void keep_id_account(struct create *create, uint32_t uid, uint32_t gid)
 		return;
 	const char *cwd = json_get_string(create->spec, "/", "process", "cwd", NULL);
 	cleanup_free char *entry = xasprintf("%s:*:%u:%u:%s:%s:/bin/sh", name, uid, gid,
-					     account != NULL ? account->pw_gecos : name, cwd);
+					     known ? account.gecos : name, cwd);
 	cleanup_free char *group = xasprintf("%s:x:%u:%s", name, gid, name);
 
 	json_put_string(runtime, KEY_PASSWD_ENTRY, entry);
@@ -280,15 +282,18 @@ static int groups_and_users(struct create *create, struct err *err)
 		json_put_string(runtime, KEY_GROUP_ENTRY, opts->group_entry);
 	json_put(runtime, KEY_HOST_USERS, host_users);
 	for (size_t i = 0; i < opts->hostuser.count; i++) {
-		const struct passwd *account = getpwnam(opts->hostuser.items[i]);
+		cleanup_account struct account account = ACCOUNT_INIT;
+		int found = account_find(opts->hostuser.items[i], &account, err);
 
-		if (account == NULL)
+		if (found < 0)
+			return -1;
+		if (found == 0)
 			return err_set(err, ERR_NOT_FOUND,
 				       "invalid --hostuser '%s': there is no such user on the host",
 				       opts->hostuser.items[i]);
-		cleanup_free char *line = xasprintf(
-			"%s:*:%u:%u:%s:%s:%s", account->pw_name, account->pw_uid, account->pw_gid,
-			account->pw_gecos, account->pw_dir, account->pw_shell);
+		cleanup_free char *line =
+			xasprintf("%s:*:%u:%u:%s:%s:%s", account.name, account.uid, account.gid,
+				  account.gecos, account.home, account.shell);
 		json_array_append_new(host_users, json_text(line));
 	}
 	return 0;

@@ -21,7 +21,6 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "rootless/sandbox.h"
-#include "storage/sha256.h"
 
 #define MANIFEST_ACCEPT                                                                            \
 	MEDIA_OCI_MANIFEST ", " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_MANIFEST ", " MEDIA_DOCKER_LIST
@@ -259,11 +258,10 @@ static int work(struct fetcher *fetcher, struct registry *registries, size_t cou
 		if (registry_init(&registries[i], json_array_get(endpoints, i), err) < 0)
 			return -1;
 	}
-	/* both read their configuration at the first use: no other file can be read later */
+	/* it reads its configuration at the first use: no other file can be read later */
 	set_proxies(transfer);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ERR_FAILED, "cannot start the HTTP client");
-	sha256_free(sha256_new());
 	if (confine(fetcher, err) < 0)
 		return -1;
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rootless/host_ask.h - libexec/dhow/host, which asks the host's libraries (private to rootless)
+ *
+ * dhow is one file without shared libraries, because loading them costs more than most commands. What needs them is rare and asked for by running
+ * this program:
+ *
+ *	host ranges OWNER		libsubid: lines "uid START COUNT", "gid START COUNT"
+ *	host account NAME|NUMBER	NSS: a line of passwd(5), or nothing
+ *	host scope PID SLICE NAME	the user's systemd: makes NAME.scope with this process in it; the path of its cgroup
+ */
+#ifndef ROOTLESS_HOST_ASK_H
+#define ROOTLESS_HOST_ASK_H
+
+#include <sys/types.h>
+
+struct err;
+struct strbuf;
+struct strv;
+
+/** Run it with these words, append what it answers. ERR_UNAVAILABLE: it is not installed; else the failure it tells. */
+int host_ask(const struct strv *words, struct strbuf *answer, struct err *err);
+
+/* the answers, in the program */
+
+int host_ranges(const char *owner, struct strbuf *answer, struct err *err);
+/** Path of the scope's cgroup, yours, or NULL with err (ERR_UNAVAILABLE: nobody answers). */
+char *host_scope(pid_t pid, const char *slice, const char *name, struct err *err);
+
+#endif
