@@ -20,6 +20,7 @@ const struct noun nouns[] = {
 
 #define COMMANDS(X)                                                                                \
 	X(cmd_run)                                                                                 \
+	X(cmd_cp)                                                                                  \
 	X(cmd_exec)                                                                                \
 	X(cmd_create)                                                                              \
 	X(cmd_start)                                                                               \

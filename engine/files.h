@@ -9,6 +9,7 @@
 #define ENGINE_FILES_H
 
 #include "engine/container.h"
+#include "storage/volume.h"
 
 /* ---- export, commit --------------------------------------------------------------------------------------------------- */
 
@@ -27,6 +28,35 @@ struct container_commit_opts {
 int container_commit(struct engine *engine, struct container *container, const char *name,
 		     const struct container_commit_opts *opts, struct image **ret_image,
 		     struct err *err);
+
+/* ---- cp --------------------------------------------------------------------------------------------------------------- */
+
+/** One end of a copy: a path in a container or on the host, or a stream of tar. */
+struct copy_end {
+	struct container *container; /* NULL: the host */
+	const char *path;
+	int stream_fd; /* tar is read or written here instead of a path on the host; -1: not */
+};
+struct container_cp_opts {
+	int archive; /* 1 (default): what goes in belongs to the container's user; 0: to whom it belonged */
+	bool overwrite; /* a directory may be replaced by something else, and the other way round */
+	bool quiet;
+};
+/**
+ * cp: a file to a file or into a directory, a directory into a directory or to a new name, "DIR/." its content only. The last link of the
+ * source is followed, those below are copied; none leads out of the container. At least one end is a container.
+ */
+int container_cp(struct engine *engine, const struct copy_end *from, const struct copy_end *to,
+		 const struct container_cp_opts *opts, struct err *err);
+
+/* ---- volumes ---------------------------------------------------------------------------------------------------------- */
+
+/** The content as tar, with owners as containers see them. */
+int volume_export(struct engine *engine, const struct volume *volume, int output_fd,
+		  struct err *err);
+/** Unpack an archive into it; what is there is merged. */
+int volume_import(struct engine *engine, const struct volume *volume, int archive_fd,
+		  struct err *err);
 
 /* ---- diff ------------------------------------------------------------------------------------------------------------- */
 

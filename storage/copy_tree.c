@@ -89,8 +89,14 @@ static void translate_owner(const struct copy *copy, struct stat *st)
 {
 	const struct copy_options *options = copy->options;
 
-	st->st_uid = translate(st->st_uid, options->uid_through, options->uid_back);
-	st->st_gid = translate(st->st_gid, options->gid_through, options->gid_back);
+	st->st_uid = options->uid != NULL
+			     ? *options->uid
+			     : translate(st->st_uid, options->uid_through, options->uid_back);
+	st->st_gid = options->gid != NULL
+			     ? *options->gid
+			     : translate(st->st_gid, options->gid_through, options->gid_back);
+	if (options->drop_set_id && !S_ISDIR(st->st_mode))
+		st->st_mode &= ~(mode_t)(S_ISUID | S_ISGID);
 }
 
 /* One entry of a directory that is being copied. */
@@ -132,13 +138,30 @@ static int make_symlink(const struct entry *entry)
 	return symlinkat(text, entry->target_fd, entry->name) < 0 ? -errno : 0;
 }
 
+/* Content and attributes of a file that is new and open for writing. */
+static int fill_file(const struct copy *copy, int from_fd, int to_fd, const struct stat *from,
+		     const struct stat *as)
+{
+	const struct timespec times[2] = { as->st_atim, as->st_mtim };
+	int status = copy_file_data(from_fd, to_fd, from);
+
+	if (status < 0)
+		return status;
+	/* chown takes capabilities and setuid bits away, so it is the first */
+	if (fchown(to_fd, as->st_uid, as->st_gid) < 0 || fchmod(to_fd, as->st_mode & 07777) < 0)
+		return -errno;
+	status = copy_file_xattrs(from_fd, to_fd, copy->options->keep_marks);
+	if (status < 0 && !(copy->options->replace && (status == -ENOTSUP || status == -EPERM)))
+		return status;
+	return futimens(to_fd, times) < 0 ? -errno : 0;
+}
+
 static int make_file(const struct copy *copy, const struct entry *entry)
 {
 	cleanup_fd int from_fd = openat(entry->source_fd, entry->name,
 					O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	cleanup_fd int to_fd = -1;
 	struct stat st;
-	int status;
 
 	if (from_fd < 0 || fstat(from_fd, &st) < 0)
 		return -errno;
@@ -148,18 +171,7 @@ static int make_file(const struct copy *copy, const struct entry *entry)
 		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to_fd < 0)
 		return -errno;
-
-	status = copy_file_data(from_fd, to_fd, &st);
-	if (status < 0)
-		return status;
-	/* chown takes capabilities and setuid bits away, so it is the first */
-	if (fchown(to_fd, entry->st.st_uid, entry->st.st_gid) < 0 ||
-	    fchmod(to_fd, entry->st.st_mode & 07777) < 0)
-		return -errno;
-	status = copy_file_xattrs(from_fd, to_fd, copy->options->keep_marks);
-	if (status < 0)
-		return status;
-	return set_times(entry->target_fd, entry->name, &entry->st) < 0 ? -errno : 0;
+	return fill_file(copy, from_fd, to_fd, &st, &entry->st);
 }
 
 static int make_link(struct copy *copy, const struct link *link, const struct entry *entry)
@@ -208,14 +220,39 @@ static void remember_link(struct copy *copy, const struct entry *entry)
 	*at = link;
 }
 
+static int fail_kind(struct err *err, const char *path, bool is_directory)
+{
+	cleanup_strbuf struct strbuf shown = STRBUF_INIT;
+
+	strbuf_add_escaped(&shown, path);
+	err_set(err, ERR_EXISTS, "cannot overwrite %s '%s' with %s",
+		is_directory ? "non-directory" : "directory", shown.data,
+		is_directory ? "a directory" : "a non-directory");
+	return err_hint(err, "Say --overwrite, or remove it first.");
+}
+
+/* Take away what stands in the place of something that is no directory. */
+static int clear_place(const struct copy *copy, int target_fd, const char *name, const char *path,
+		       struct err *err)
+{
+	struct stat there;
+	int status;
+
+	if (copy->options->replace && !copy->options->replace_kind &&
+	    fstatat(target_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(there.st_mode))
+		return fail_kind(err, path, false);
+	status = path_remove_tree(target_fd, name);
+	return status < 0 ? fail(err, -status, "replace", path) : 0;
+}
+
 static int copy_other(struct copy *copy, const struct entry *entry, struct err *err)
 {
 	int status = make_entry(copy, entry);
 
-	if (status == -EEXIST && copy->options->as_layer) {
-		status = path_remove_tree(entry->target_fd, entry->name);
-		if (status == 0)
-			status = make_entry(copy, entry);
+	if (status == -EEXIST && (copy->options->as_layer || copy->options->replace)) {
+		if (clear_place(copy, entry->target_fd, entry->name, entry->path, err) < 0)
+			return -1;
+		status = make_entry(copy, entry);
 	}
 	if (status < 0)
 		return fail(err, -status, "copy", entry->path);
@@ -233,11 +270,15 @@ static int copy_directory(struct copy *copy, const struct entry *entry, struct e
 	int status = mkdirat(entry->target_fd, entry->name, 0700) < 0 ? -errno : 0;
 	struct stat there;
 
-	if (status == -EEXIST && copy->options->as_layer) {
+	if (status == -EEXIST && (copy->options->as_layer || copy->options->replace)) {
 		if (fstatat(entry->target_fd, entry->name, &there, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail(err, errno, "inspect", entry->path);
+		if (copy->options->replace && !copy->options->replace_kind &&
+		    !S_ISDIR(there.st_mode))
+			return fail_kind(err, entry->path, true);
 		status = 0;
-		if (!S_ISDIR(there.st_mode) || copy_is_opaque(entry->source_fd, entry->name)) {
+		if (!S_ISDIR(there.st_mode) ||
+		    (copy->options->as_layer && copy_is_opaque(entry->source_fd, entry->name))) {
 			status = path_remove_tree(entry->target_fd, entry->name);
 			if (status == 0 && mkdirat(entry->target_fd, entry->name, 0700) < 0)
 				status = -errno;
@@ -272,6 +313,8 @@ static int set_directory(struct copy *copy, int source_fd, int target_fd, const 
 	struct stat st;
 	int status;
 
+	if (*path == '\0' && copy->options->keep_root)
+		return 0;
 	if (fstat(source_fd, &st) < 0)
 		return fail(err, errno, "inspect", path);
 	translate_owner(copy, &st);
@@ -280,6 +323,8 @@ static int set_directory(struct copy *copy, int source_fd, int target_fd, const 
 	if (fchmod(target_fd, st.st_mode & 07777) < 0)
 		return fail(err, errno, "set the mode of", path);
 	status = copy_file_xattrs(source_fd, target_fd, copy->options->keep_marks);
+	if (copy->options->replace && (status == -ENOTSUP || status == -EPERM))
+		status = 0;
 	if (status == 0 && copy->options->keep_marks && copy_is_opaque_fd(source_fd))
 		status = copy_set_opaque(target_fd);
 	return status < 0 ? fail(err, -status, "set the attributes of", path) : 0;
@@ -361,8 +406,33 @@ int copy_tree(int source_fd, int target_fd, const struct copy_options *options, 
 
 		status = copy_contents(&copy, path, err);
 	}
-	for (size_t i = copy.dirs.count; status == 0 && i-- > 0;)
+	for (size_t i = copy.dirs.count; status == 0 && i-- > (options->keep_root ? 1 : 0);)
 		status = set_directory_times(&copy, copy.dirs.items[i], err);
 	copy_release(&copy);
 	return status;
+}
+
+int copy_file(int source_fd, int target_dir_fd, const char *target_name,
+	      const struct copy_options *options, struct err *err)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	struct copy copy = { .options = options };
+	cleanup_fd int to_fd = -1;
+	struct stat from, as;
+	int status;
+
+	if (fstat(source_fd, &from) < 0)
+		return fail(err, errno, "inspect", target_name);
+	to_fd = openat(target_dir_fd, target_name, flags, 0600);
+	if (to_fd < 0 && errno == EEXIST && options->replace) {
+		if (clear_place(&copy, target_dir_fd, target_name, target_name, err) < 0)
+			return -1;
+		to_fd = openat(target_dir_fd, target_name, flags, 0600);
+	}
+	if (to_fd < 0)
+		return fail(err, errno, "make", target_name);
+	as = from;
+	translate_owner(&copy, &as);
+	status = fill_file(&copy, source_fd, to_fd, &from, &as);
+	return status < 0 ? fail(err, -status, "copy", target_name) : 0;
 }

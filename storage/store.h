@@ -2,7 +2,7 @@
 /*
  * storage/store.h - the store on disk: its directories, locks, staging
  *
- * Door 1 of 8 (store.h, image.h, layer.h, layer_make.h, rootfs.h, volume.h, secret.h, sha256.h; unpack.h is for
+ * Door 1 of 10 (store.h, image.h, layer.h, layer_make.h, rootfs.h, volume.h, secret.h, sha256.h, tar_write.h, copy_tree.h; unpack.h is for
  * libexec/dhow/transfer only).
  *
  *	$XDG_DATA_HOME/dhow/ (--root)

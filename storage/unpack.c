@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -222,12 +223,28 @@ inflate_child(const struct pipes *pipes, enum unpack_compression compression,
 	send_report(pipes->inflate_write, &report, NULL, &err);
 }
 
+/* In the writer child: the user namespace of a container. */
+static int join_userns(const struct pipes *pipes, int pid_fd, struct err *err)
+{
+	/* EINVAL: it is ours */
+	if (setns(pid_fd, CLONE_NEWUSER) < 0 && errno != EINVAL)
+		return err_sys(err, errno, "cannot enter the user namespace of the container");
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		debug("the user namespace of the container has no id 0");
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)fd_write_full(pipes->ready_write, "n", 1); /* no maps are to be written */
+	return 0;
+}
+
 /* In the writer child: a user namespace, whose maps the parent writes meanwhile. */
-static int enter_userns(const struct pipes *pipes, enum layer_form form, struct err *err)
+static int enter_userns(const struct pipes *pipes, enum layer_form form,
+			const struct unpack_plain *plain, struct err *err)
 {
 	char made = 'y';
 	char go;
 
+	if (plain != NULL && plain->userns_pid_fd >= 0)
+		return join_userns(pipes, plain->userns_pid_fd, err);
 	/* newuidmap looks at who owns /proc/PID, which is root for a process that is not dumpable */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (unshare(CLONE_NEWUSER) < 0) {
@@ -269,7 +286,8 @@ writer_child(struct pipes *pipes, int diff_dir_fd, enum layer_form form,
 	/* else the death of the parent would not be seen here, nor that of the inflate child */
 	fd_close(&pipes->go_write);
 	fd_close(&pipes->tar_write);
-	if (enter_userns(pipes, form, &err) == 0 && sandbox_enter(&sandbox, &err) == 0)
+	if (enter_userns(pipes, form, limits->plain, &err) == 0 &&
+	    sandbox_enter(&sandbox, &err) == 0)
 		report.status =
 			unpack_tar(pipes->tar_read, diff_dir_fd, form, limits, &result, &err);
 	for (size_t i = 0; i < result.implied.count; i++) {

@@ -31,9 +31,21 @@ enum unpack_compression {
 };
 NAME_TABLE_DECLARE(unpack_compression)
 
+/**
+ * A tar that is no layer: cp, volume import, import. Names that begin with .wh. are names, directories that are there are merged, what is
+ * there is replaced, the root keeps its own attributes.
+ */
+struct unpack_plain {
+	int userns_pid_fd; /* the user namespace of this process owns what is made; -1: one with the given maps */
+	bool replace_kind; /* also a directory by something else, and the other way round; else ERR_EXISTS */
+	bool private_files; /* all belongs to root, and root can read it: an archive of images that is looked into */
+	const uint32_t *uid, *gid; /* all that is made belongs to them; NULL: as in the tar */
+};
+
 struct unpack_limits {
-	uint64_t max_bytes;		 /* sum of file sizes; 0: only the free-space floor */
-	uint64_t free_space_floor_bytes; /* stop before the file system has less than this */
+	const struct unpack_plain *plain; /* NULL: it is a layer */
+	uint64_t max_bytes;		  /* sum of file sizes; 0: only the free-space floor */
+	uint64_t free_space_floor_bytes;  /* stop before the file system has less than this */
 	uint64_t free_inode_floor;
 	uint64_t ratio_limit; /* unpacked / compressed; 0: none (floors still hold) */
 	uint64_t max_entries;

@@ -33,9 +33,20 @@
 /* three numbers and two colons */
 #define OVERRIDE_MAX 40
 
+static int fail_kind(const char *path, bool is_directory, struct err *err)
+{
+	cleanup_strbuf struct strbuf shown = STRBUF_INIT;
+
+	strbuf_add_escaped(&shown, path);
+	err_set(err, ERR_EXISTS, "cannot overwrite %s '%s' with %s",
+		is_directory ? "non-directory" : "directory", shown.data,
+		is_directory ? "a directory" : "a non-directory");
+	return err_hint(err, "Say --overwrite, or remove it first.");
+}
+
 /* Remove what has the name of a new entry. */
 static int clear_name(struct tree *tree, const struct tree_parent *parent, const char *name,
-		      const char *path, bool *ret_was_whiteout, struct err *err)
+		      const char *path, bool is_directory, bool *ret_was_whiteout, struct err *err)
 {
 	struct stat st;
 
@@ -43,6 +54,9 @@ static int clear_name(struct tree *tree, const struct tree_parent *parent, const
 	if (fstatat(parent->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return tree_fail(err, errno, "inspect", path);
 
+	const struct unpack_plain *plain = tree->limits->plain;
+	if (plain != NULL && !plain->replace_kind && S_ISDIR(st.st_mode) != is_directory)
+		return fail_kind(path, is_directory, err);
 	int r = 0;
 	if (S_ISDIR(st.st_mode))
 		r = path_remove_tree(parent->fd, name);
@@ -164,7 +178,7 @@ int tree_add_directory(struct tree *tree, const struct tree_entry *entry, struct
 			return tree_fail(err, errno, "make directory", entry->path);
 		existed = S_ISDIR(st.st_mode);
 		if (!existed &&
-		    (clear_name(tree, parent, name, entry->path, &was_whiteout, err) < 0 ||
+		    (clear_name(tree, parent, name, entry->path, true, &was_whiteout, err) < 0 ||
 		     reopen_parent(tree, entry->path, &parent, &name, err) < 0))
 			return -1;
 		if (!existed && mkdirat(parent->fd, name, disk & 0777) < 0)
@@ -224,7 +238,7 @@ static int make_new(struct tree *tree, const struct tree_entry *entry, const cha
 	if (errno != EEXIST)
 		return tree_fail(err, errno, verb, entry->path);
 
-	if (clear_name(tree, *ret_parent, *ret_name, entry->path, &was_whiteout, err) < 0 ||
+	if (clear_name(tree, *ret_parent, *ret_name, entry->path, false, &was_whiteout, err) < 0 ||
 	    reopen_parent(tree, entry->path, ret_parent, ret_name, err) < 0)
 		return -1;
 	r = make((*ret_parent)->fd, *ret_name, entry, mode, target);
@@ -371,7 +385,7 @@ int tree_add_hardlink(struct tree *tree, const struct tree_entry *entry, const c
 		return tree_fail(err, errno, "make hard link", entry->path);
 
 	/* what is replaced may be the target, or hold it */
-	if (clear_name(tree, parent, name, entry->path, &was_whiteout, err) < 0 ||
+	if (clear_name(tree, parent, name, entry->path, true, &was_whiteout, err) < 0 ||
 	    reopen_parent(tree, entry->path, &parent, &name, err) < 0)
 		return -1;
 	if (linkat(target_fd, target_name, parent->fd, name, 0) < 0)

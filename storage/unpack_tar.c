@@ -218,6 +218,19 @@ static int read_xattrs(struct untar *untar, struct archive_entry *from, struct e
 	return 0;
 }
 
+static void change_attributes(const struct unpack_plain *plain, bool is_directory,
+			      struct tree_entry *entry)
+{
+	if (plain->private_files) {
+		entry->uid = entry->gid = 0;
+		entry->mode = is_directory ? 0700 : 0600;
+	}
+	if (plain->uid != NULL)
+		entry->uid = *plain->uid;
+	if (plain->gid != NULL)
+		entry->gid = *plain->gid;
+}
+
 static int read_attributes(struct untar *untar, struct archive_entry *from, struct err *err)
 {
 	struct tree_entry *entry = &untar->entry;
@@ -232,6 +245,9 @@ static int read_attributes(struct untar *untar, struct archive_entry *from, stru
 	entry->mode = archive_entry_perm(from) & 07777;
 	entry->uid = (uint32_t)uid;
 	entry->gid = (uint32_t)gid;
+	if (untar->tree.limits->plain != NULL)
+		change_attributes(untar->tree.limits->plain,
+				  archive_entry_filetype(from) == AE_IFDIR, entry);
 	entry->size = archive_entry_size(from) > 0 ? (uint64_t)archive_entry_size(from) : 0;
 	entry->mtime.tv_sec = archive_entry_mtime(from);
 	entry->mtime.tv_nsec = nsec >= 0 && nsec < 1000000000 ? nsec : 0;
@@ -371,12 +387,13 @@ static int add_entry(struct untar *untar, struct archive_entry *from, struct err
 {
 	const char *raw = archive_entry_pathname(from);
 	const char *hardlink = archive_entry_hardlink(from);
+	const struct unpack_plain *plain = untar->tree.limits->plain;
 
 	if (str_is_empty(raw))
 		return err_set(err, ERR_CORRUPT, "an entry of layer has no name");
 	if (clean_name(raw, &untar->path, err) < 0 || tree_charge_entry(&untar->tree, err) < 0)
 		return -1;
-	int kind = classify_name(&untar->path, err);
+	int kind = plain != NULL ? NAME_PLAIN : classify_name(&untar->path, err);
 	if (kind < 0)
 		return -1;
 	if (kind == NAME_SKIPPED)
@@ -388,6 +405,8 @@ static int add_entry(struct untar *untar, struct archive_entry *from, struct err
 	if (kind == NAME_WHITEOUT)
 		return tree_add_whiteout(&untar->tree, untar->path.data, err);
 
+	if (plain != NULL && untar->path.length == 0)
+		return 0; /* the root is somebody's and keeps what it has */
 	if (untar->path.length == 0 && (hardlink || archive_entry_filetype(from) != AE_IFDIR))
 		return refuse(err, ERR_CORRUPT, raw, "is the root and not a directory");
 	if (read_attributes(untar, from, err) < 0)

@@ -37,4 +37,11 @@ struct pull_result {
 int pull_run(struct engine *engine, const json_t *request, progress_function progress,
 	     void *progress_arg, struct pull_result *ret_result, struct err *err);
 
+/** The same with more descriptors, which are TRANSFER_EXTRA_FD and so on there. */
+int pull_run_with(struct engine *engine, const json_t *request, const int *fds, size_t fd_count,
+		  progress_function progress, void *progress_arg, struct pull_result *ret_result,
+		  struct err *err);
+/** The store as a request names it. New reference. */
+json_t *pull_store_request(const struct engine *engine);
+
 #endif

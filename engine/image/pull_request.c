@@ -88,7 +88,7 @@ static int add_endpoint(json_t *list, const struct endpoint *endpoint, bool is_m
 	return 0;
 }
 
-static json_t *store_request(const struct engine *engine)
+json_t *pull_store_request(const struct engine *engine)
 {
 	json_t *json = json_object();
 
@@ -137,7 +137,7 @@ int pull_request(const struct engine *engine, const char *op, json_t *source_tak
 
 	json_put_string(request, "op", op);
 	json_put(request, "source", source_take);
-	json_put(request, "store", store_request(engine));
+	json_put(request, "store", pull_store_request(engine));
 	json_put(request, "proxy", proxy_request());
 	json_put(request, "platform", platform_json);
 	if (pull_platform(opts, &platform, &explicit_platform, err) < 0)

@@ -191,13 +191,17 @@ static int listen_to(struct run *run, int event_fd, int signal_fd, const struct 
 	}
 }
 
-static int start(const json_t *request, int *ret_event_fd, struct child *ret_child, struct err *err)
+#define EXTRA_FDS_MAX 4
+
+static int start(const json_t *request, const int *fds, size_t fd_count, int *ret_event_fd,
+		 struct child *ret_child, struct err *err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_free char *program = xasprintf("%s/transfer", process_libexec_dir());
 	cleanup_strv struct strv argv = STRV_INIT;
 	cleanup_fd int request_fd = -1, event_read = -1, event_write = -1;
 	struct spawn spawn = SPAWN_INIT;
+	int keep[2 + EXTRA_FDS_MAX];
 	int pair[2];
 	int status = 0;
 
@@ -216,8 +220,12 @@ static int start(const json_t *request, int *ret_event_fd, struct child *ret_chi
 	spawn.path = program;
 	spawn.argv = &argv;
 	spawn.stderr_fd = STDERR_FILENO;
-	spawn.keep_fds = (const int[]){ request_fd, event_write };
-	spawn.keep_fd_count = 2;
+	keep[0] = request_fd;
+	keep[1] = event_write;
+	for (size_t i = 0; i < fd_count && i < EXTRA_FDS_MAX; i++)
+		keep[2 + i] = fds[i];
+	spawn.keep_fds = keep;
+	spawn.keep_fd_count = 2 + fd_count;
 	spawn.death_signal = SIGTERM;
 	status = process_spawn(&spawn, ret_child, err);
 	if (status == 0)
@@ -227,6 +235,13 @@ static int start(const json_t *request, int *ret_event_fd, struct child *ret_chi
 
 int pull_run(struct engine *engine, const json_t *request, progress_function progress,
 	     void *progress_arg, struct pull_result *ret_result, struct err *err)
+{
+	return pull_run_with(engine, request, NULL, 0, progress, progress_arg, ret_result, err);
+}
+
+int pull_run_with(struct engine *engine, const json_t *request, const int *fds, size_t fd_count,
+		  progress_function progress, void *progress_arg, struct pull_result *ret_result,
+		  struct err *err)
 {
 	struct run run = {
 		.engine = engine,
@@ -249,7 +264,7 @@ int pull_run(struct engine *engine, const json_t *request, progress_function pro
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signal_fd < 0)
 		err_sys(err, errno, "cannot wait for signals");
-	else if (start(request, &event_fd, &child, err) == 0)
+	else if (start(request, fds, fd_count, &event_fd, &child, err) == 0)
 		status = listen_to(&run, event_fd, signal_fd, &child, err);
 	if (status == 0)
 		child_wait(&child, NULL);

@@ -25,6 +25,10 @@
  *	{"event": "result", "manifest": DIGEST, "index": DIGEST or "", "endpoint": N}	last
  *	{"event": "error", "kind": "not-found", "message": "...", "hint": "..."}	or this is last
  *
+ * "untar": {"op": "untar", "store": ..., "source": {}, "uid": N, "gid": N, "replaceKind": bool, "private": bool}. fd 5 is the archive,
+ * compressed or not; over the socket fd 6 one message comes with the directory to unpack into and, perhaps, a pidfd whose user
+ * namespace it belongs to.
+ *
  * Everything that the result names is in the store, checked; nothing is visible as an image: the record is dhow's to write.
  * SIGINT and SIGTERM end it with an error event of kind "interrupted".
  */
@@ -33,6 +37,7 @@
 
 #define TRANSFER_REQUEST_FD  3
 #define TRANSFER_EVENT_FD    4
+#define TRANSFER_EXTRA_FD    5
 #define TRANSFER_REQUEST_MAX (1U << 20)
 #define TRANSFER_LINE_MAX    (1U << 20)
 

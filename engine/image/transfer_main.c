@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "base/strv.h"
 #include "storage/store.h"
 
@@ -54,6 +55,10 @@ static int start(struct err *err)
 	/* looked up now, so that the fetcher's memory holds no half of it */
 	if (store_idmaps(store, &maps, err) < 0)
 		goto out;
+	if (str_equal(request.op, "untar")) {
+		status = untar_main(&request, store);
+		goto out;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		err_sys(err, errno, "cannot start the fetcher");
 		goto out;

@@ -89,6 +89,9 @@ void event_error(const struct err *err);
  */
 int fetcher_main(const struct transfer_request *request, int supervisor_fd);
 
+/** "untar": unpack an archive into a directory that is sent over a socket. Writes the last event. */
+int untar_main(const struct transfer_request *request, struct store *store);
+
 /** The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status. */
 int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid);
 
