@@ -101,29 +101,33 @@ bool runtime_plan_new_network(const struct runtime_plan *plan);
 
 /**
  * A user namespace that is made ahead of time, so that the helpers which write its maps (2 ms, the largest single cost of a start) run
- * while the command line still reads images and writes records. A tiny process keeps it until runtime_userns_finish().
+ * while the command line still reads images and writes records. A tiny process keeps it until runtime_userns_release(). A network namespace
+ * can come with it, so that the network's helper starts before the container: on the process that keeps them.
  */
 struct runtime_userns {
 	pid_t holder_pid; /* a child of the caller, 0: none */
 	int hold_fd;	  /* the holder ends with it */
 	int userns_fd;
+	int netns_fd; /* -1: none was asked for */
 	struct idmap_writer writer;
 	const struct idmaps *maps; /* borrowed */
 };
 #define RUNTIME_USERNS_INIT                                                                        \
 	{                                                                                          \
-		0, -1, -1, { 0, 0, -1, -1 }, NULL                                                  \
+		0, -1, -1, -1, { 0, 0, -1, -1 }, NULL                                              \
 	}
 /** Make it and start the helpers; returns at once. maps must stay until runtime_userns_release(). */
-int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_userns,
-			 struct err *err);
+int runtime_userns_start(const struct idmaps *maps, bool with_network,
+			 struct runtime_userns *ret_userns, struct err *err);
+/** Wait until the maps are written; the rest is runtime_userns_finish()'s. */
+int runtime_userns_wait(struct runtime_userns *userns, struct err *err);
 /**
- * Wait until the maps are written, tell I (sync may be NULL), let the holder go. Call it in the process that started it. After a
- * failure sync is closed, so that I ends.
+ * Wait until the maps are written, tell I (sync may be NULL). Call it in the process that started it. After a failure sync is closed, so
+ * that I ends.
  */
 int runtime_userns_finish(struct runtime_userns *userns, struct runtime_sync *sync,
 			  struct err *err);
-/** Also without finish: kills the helpers and the holder. */
+/** Let the holder go. Also without finish: kills the helpers. */
 void runtime_userns_release(struct runtime_userns *userns);
 
 struct runtime_io {
@@ -132,9 +136,9 @@ struct runtime_io {
 	uint16_t rows, columns; /* first size of the terminal; 0: unset */
 	int started_fd; /* pipe to the monitor, closed by exec: end of file says started. One byte 'x' before: it failed */
 	int cgroup_fd; /* CLONE_INTO_CGROUP, or -1 */
-	const struct runtime_userns
-		*userns; /* I joins it; NULL: runtime_clone() makes the user namespace */
-	bool detached;	 /* I lives on when its parent ends, before and after exec */
+	const struct runtime_userns *
+		userns; /* I joins it, and its network namespace if its own would be new; NULL: runtime_clone() makes the user namespace */
+	bool detached;	/* I lives on when its parent ends, before and after exec */
 	/*
 	 * A listening SOCK_SEQPACKET socket: when I is ready it says so and waits there for the go of whoever connects, who continues the
 	 * conversation (OCI's create and start are two processes). NULL: C goes on itself.

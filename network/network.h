@@ -90,8 +90,9 @@ struct network_request {
 	const struct network_mode *mode;
 	const struct port_mappings *ports;
 	/*
-	 * Init of the container: its user and network namespace. The helper opens /proc/PID/ns until it is ready, so until
-	 * then the process must stay dumpable: it may change its ids or forbid tracing after network_finish() only.
+	 * A process in the user and network namespace of the container: its init, or one that holds them before there is an init. The helper opens
+	 * /proc/PID/ns until it is ready, so until then the process must live and stay dumpable: it may end, change its ids or forbid tracing
+	 * after network_finish() only.
 	 */
 	pid_t pid;
 	int exit_fd;	/* read end: the helper ends when the other end closes */

@@ -2,8 +2,8 @@
 /*
  * network/slirp.c - slirp4netns: a TCP/IP stack in a process of the user's, sandboxed (R24)
  *
- * Life: started when the maps of the container's user namespace are written, beside the mounts. It opens /proc/PID/ns/user and
- * net, makes the tap device inside, goes into its sandbox (own mount namespace with /etc and /run only, seccomp, no
+ * Life: started when the maps of the container's user namespace are written, beside the mounts, or before there is a container. It opens
+ * /proc/PID/ns/user and net, makes the tap device inside, goes into its sandbox (own mount namespace with /etc and /run only, seccomp, no
  * capabilities), writes a byte to the ready descriptor, and serves until the exit descriptor has an event.
  *
  * Ports are asked for through its API socket, one connection for one request, answered while it does nothing else. The

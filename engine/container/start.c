@@ -167,7 +167,7 @@ static int start_network(struct start *start, struct err *err)
 	start->network = (struct network_request){
 		.mode = &start->mode,
 		.ports = &start->ports,
-		.pid = start->init_pid,
+		.pid = start->init_pid > 0 ? start->init_pid : start->userns.holder_pid,
 		.exit_fd = start->exit_pipe.outer_fd,
 		.run_dir_fd = start->run_fd,
 		.run_dir_path = start->run_path,
@@ -186,9 +186,25 @@ static int network_failed(struct start *start, struct err *err)
 	return -1;
 }
 
+/*
+ * slirp4netns takes longer to be ready than the container: it begins as soon as there is a network namespace with maps, which is before the
+ * container where that was made ahead.
+ */
+static int start_network_ahead(struct start *start, struct err *err)
+{
+	if (!start->new_userns || start->userns.netns_fd < 0 || !network_is_slirp(&start->mode))
+		return 0;
+	if (runtime_userns_wait(&start->userns, err) < 0 || start_network(start, err) < 0)
+		return -1;
+	start->network_started = true;
+	return 0;
+}
+
 /* From the fork to the program. */
 static int launch(struct start *start, struct err *err)
 {
+	if (start_network_ahead(start, err) < 0)
+		return -1;
 	if (runtime_sync_new(&start->sync, err) < 0 || start_fork_monitor(start, err) < 0)
 		return -1;
 	fd_close(&start->sync.child_fd);
@@ -198,7 +214,7 @@ static int launch(struct start *start, struct err *err)
 		return -1;
 	if (!start->new_userns && runtime_sync_mapped(&start->sync, err) < 0)
 		return -1;
-	if (start_network(start, err) < 0)
+	if (!start->network_started && start_network(start, err) < 0)
 		return network_failed(start, err);
 	if (runtime_sync_wait_ready(&start->sync, err) < 0)
 		return -1;
@@ -282,7 +298,8 @@ static int already_running(const struct start *start, struct err *err)
 
 static bool joins(const char *namespace)
 {
-	return namespace != NULL && strchr(namespace, ':') != NULL;
+	return namespace != NULL &&
+	       (str_after(namespace, "container:") != NULL || str_after(namespace, "ns:") != NULL);
 }
 
 /* Another container's user namespace comes with each of its namespaces. */
@@ -303,10 +320,11 @@ void container_start_ahead(struct engine *engine, const struct container_create_
 	struct runtime_userns userns = RUNTIME_USERNS_INIT;
 	const struct idmaps *maps;
 	struct err ignored = { 0 }; /* container_start() meets it again, and tells it */
+	bool with_network = !strv_contains(&opts->network, "host");
 
 	if (engine->ahead != NULL || !has_default_maps(opts) ||
 	    store_idmaps(engine->store, &maps, &ignored) < 0 ||
-	    runtime_userns_start(maps, &userns, &ignored) < 0)
+	    runtime_userns_start(maps, with_network, &userns, &ignored) < 0)
 		return;
 	engine->ahead = xmemdup(&userns, sizeof(userns));
 }
@@ -331,7 +349,9 @@ static int start_userns(struct start *start, struct err *err)
 		runtime_userns_release(ahead);
 	}
 	free(ahead);
-	return fits ? 0 : runtime_userns_start(&start->maps, &start->userns, err);
+	if (fits)
+		return 0;
+	return runtime_userns_start(&start->maps, start->new_network, &start->userns, err);
 }
 
 static int start_walk(struct start *start, int *ret_attach_fd, struct err *err)

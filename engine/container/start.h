@@ -25,7 +25,7 @@ struct start {
 	const struct container_start_opts *opts;
 
 	json_t *config;
-	bool new_userns;
+	bool new_userns, new_network;
 	struct idmaps maps;
 	struct rootfs rootfs;
 	bool rootfs_prepared;
@@ -41,6 +41,7 @@ struct start {
 	struct port_mappings ports;
 	struct network_request network;
 	struct network_handle handle;
+	bool network_started;
 
 	char *run_path; /* the container's runtime directory */
 	int run_fd;

@@ -115,14 +115,14 @@ static int join_others(struct start *start, struct err *err)
 	return 0;
 }
 
-static bool has_new_userns(const json_t *config)
+static bool has_new(const json_t *config, const char *kind)
 {
 	const json_t *list = json_at(config, "linux", "namespaces", NULL);
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach (list, i, item) {
-		if (str_equal(json_get_string(item, "", "type", NULL), "user"))
+		if (str_equal(json_get_string(item, "", "type", NULL), kind))
 			return str_is_empty(json_get_string(item, NULL, "path", NULL));
 	}
 	return false;
@@ -134,7 +134,8 @@ int start_read_config(struct start *start, struct err *err)
 		return -1;
 	if (join_others(start, err) < 0)
 		return -1;
-	start->new_userns = has_new_userns(start->config);
+	start->new_userns = has_new(start->config, "user");
+	start->new_network = has_new(start->config, "network");
 	return 0;
 }
 

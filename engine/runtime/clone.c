@@ -81,6 +81,12 @@ start_init(struct runtime_plan *plan, const struct runtime_io *io, struct runtim
 	init_main(plan, io, sync);
 }
 
+bool runtime_brings_network(const struct runtime_plan *plan, const struct runtime_io *io)
+{
+	return io->userns != NULL && io->userns->netns_fd >= 0 &&
+	       plan->namespaces[NAMESPACE_NETWORK].fresh;
+}
+
 static bool joins_something(const struct runtime_plan *plan, const struct runtime_io *io)
 {
 	for (int kind = 0; kind < NAMESPACE_COUNT; kind++) {
@@ -122,6 +128,8 @@ static void join_and_clone(struct runtime_plan *plan, const struct runtime_io *i
 
 		if (kind == NAMESPACE_USER && io->userns != NULL)
 			fd = io->userns->userns_fd;
+		if (kind == NAMESPACE_NETWORK && runtime_brings_network(plan, io))
+			fd = io->userns->netns_fd;
 		if (fd < 0 || setns(fd, (int)namespace_infos[kind].clone_flag) == 0)
 			continue;
 		*result = (struct join_result){ -1, errno, kind };
@@ -223,11 +231,20 @@ static int holder_main(void *arg)
 	_exit(0);
 }
 
-int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_userns,
-			 struct err *err)
+static int open_namespace(pid_t pid, const char *kind, int *ret_fd, struct err *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
+	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(err, errno, "cannot open a new %s namespace", kind) : 0;
+}
+
+int runtime_userns_start(const struct idmaps *maps, bool with_network,
+			 struct runtime_userns *ret_userns, struct err *err)
 {
 	struct runtime_userns userns = RUNTIME_USERNS_INIT;
-	char path[64];
+	int flags = CLONE_VM | CLONE_NEWUSER | (with_network ? CLONE_NEWNET : 0) | SIGCHLD;
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -240,8 +257,7 @@ int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_u
 	static char stack[HOLDER_STACK_BYTES] __attribute__((aligned(16)));
 	static int holder_fds[2];
 	memcpy(holder_fds, fds, sizeof(holder_fds));
-	pid_t pid = clone(holder_main, stack + sizeof(stack), CLONE_VM | CLONE_NEWUSER | SIGCHLD,
-			  holder_fds);
+	pid_t pid = clone(holder_main, stack + sizeof(stack), flags, holder_fds);
 	fd_close(&fds[0]);
 	if (pid < 0) {
 		int errno_value = errno;
@@ -254,14 +270,9 @@ int runtime_userns_start(const struct idmaps *maps, struct runtime_userns *ret_u
 	userns.maps = maps;
 	/* the write end stays open in us for as long as we live, which is what the holder waits for */
 	userns.hold_fd = fds[1];
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	userns.userns_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (userns.userns_fd < 0) {
-		err_sys(err, errno, "cannot open a new user namespace");
-		runtime_userns_release(&userns);
-		return -1;
-	}
-	if (idmap_write_start(pid, maps, &userns.writer, err) < 0) {
+	if (open_namespace(pid, "user", &userns.userns_fd, err) < 0 ||
+	    (with_network && open_namespace(pid, "net", &userns.netns_fd, err) < 0) ||
+	    idmap_write_start(pid, maps, &userns.writer, err) < 0) {
 		runtime_userns_release(&userns);
 		return -1;
 	}
@@ -280,6 +291,11 @@ static void end_holder(struct runtime_userns *userns)
 	userns->holder_pid = 0;
 }
 
+int runtime_userns_wait(struct runtime_userns *userns, struct err *err)
+{
+	return idmap_write_finish(&userns->writer, userns->maps, err);
+}
+
 int runtime_userns_finish(struct runtime_userns *userns, struct runtime_sync *sync, struct err *err)
 {
 	int r = idmap_write_finish(&userns->writer, userns->maps, err);
@@ -290,8 +306,6 @@ int runtime_userns_finish(struct runtime_userns *userns, struct runtime_sync *sy
 		fd_close(&sync->child_fd);
 		fd_close(&sync->parent_fd);
 	}
-	/* the descriptor keeps the namespace */
-	end_holder(userns);
 	return r;
 }
 
@@ -307,4 +321,5 @@ void runtime_userns_release(struct runtime_userns *userns)
 		idmap_write_finish(&userns->writer, userns->maps, &ignored);
 	end_holder(userns);
 	fd_close(&userns->userns_fd);
+	fd_close(&userns->netns_fd);
 }

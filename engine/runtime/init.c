@@ -27,7 +27,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-static int unshare_rest(const struct runtime_plan *plan, struct err *err)
+static int unshare_rest(const struct runtime_plan *plan, const struct runtime_io *io,
+			struct err *err)
 {
 	/* pid and time begin with a child: clone did those */
 	static const enum namespace_kind kinds[] = { NAMESPACE_MOUNT, NAMESPACE_NETWORK,
@@ -36,6 +37,8 @@ static int unshare_rest(const struct runtime_plan *plan, struct err *err)
 	int flags = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i] == NAMESPACE_NETWORK && runtime_brings_network(plan, io))
+			continue; /* joined */
 		if (plan->namespaces[kinds[i]].fresh)
 			flags |= (int)namespace_infos[kinds[i]].clone_flag;
 	}
@@ -148,7 +151,7 @@ static int run(struct init *init, int *started_fd, struct err *err)
 	const struct runtime_io *io = init->io;
 	struct seccomp_filter filter = SECCOMP_FILTER_INIT;
 
-	if (unshare_rest(plan, err) < 0 || make_private(plan, err) < 0 ||
+	if (unshare_rest(plan, io, err) < 0 || make_private(plan, err) < 0 ||
 	    open_proc(init, err) < 0 || ops_prepare(init, err) < 0)
 		return -1;
 	if (plan->program.seccomp != NULL &&

@@ -27,6 +27,8 @@ struct init {
 	int device_fds[6]; /* clones of the default devices */
 };
 
+/** True when I joins a network namespace that was made ahead. */
+bool runtime_brings_network(const struct runtime_plan *plan, const struct runtime_io *io);
 /** Become the container's program; exits. */
 void init_main(struct runtime_plan *plan, const struct runtime_io *io, struct runtime_sync *sync)
 	__attribute__((noreturn));
