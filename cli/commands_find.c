@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/strbuf.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 static const struct noun *noun_find(const char *word)
 {

@@ -9,7 +9,7 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/strv.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 #include <errno.h>
 

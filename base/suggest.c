@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/suggest.c - the distance of two words: insertions, deletions, replacements and swaps of neighbours
+ * base/suggest.c - the distance of two words: insertions, deletions, replacements and swaps of neighbours
  *
  * Words are short and only one question is asked per command line, so the plain matrix is good enough.
  */
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/suggest.h - "did you mean": the known word that is nearest to a mistyped one
+ * base/suggest.h - "did you mean": the known word that is nearest to a mistyped one
  *
  *	struct suggest suggest = SUGGEST_INIT("stasrt");
  *	suggest_candidate(&suggest, "start");	for each word there is
  *	suggest.best				borrowed, NULL when none is near
  */
-#ifndef CLI_SUGGEST_H
-#define CLI_SUGGEST_H
+#ifndef BASE_SUGGEST_H
+#define BASE_SUGGEST_H
 
 struct suggest {
 	const char *word;
