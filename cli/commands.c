@@ -11,6 +11,8 @@
 const struct noun nouns[] = {
 	{ "container", "Manage containers" },
 	{ "image", "Manage images" },
+	{ "builder", "Build images" },
+	{ "buildx", "Build images, as docker says it" },
 	{ "volume", "Manage volumes" },
 	{ "secret", "Manage secrets" },
 	{ "healthcheck", "Run health checks" },
@@ -43,6 +45,7 @@ const struct noun nouns[] = {
 	X(cmd_diff)                                                                                \
 	X(cmd_images)                                                                              \
 	X(cmd_history)                                                                             \
+	X(cmd_build)                                                                               \
 	X(cmd_pull)                                                                                \
 	X(cmd_tag)                                                                                 \
 	X(cmd_untag)                                                                               \

@@ -83,7 +83,7 @@ bool opt_takes_value(const struct opt *opt)
 {
 	if (opt->kind == OPT_KIND_REFUSED)
 		return opt->takes_value;
-	return opt->kind != OPT_KIND_FLAG && opt->kind != OPT_KIND_TRI;
+	return opt->kind != OPT_KIND_FLAG && opt->kind != OPT_KIND_TRI && !opt->only_equal;
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------------- */

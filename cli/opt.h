@@ -53,6 +53,7 @@ struct opt {
 	char letter;	  /* 0: none */
 	bool hidden;	  /* works, but --help and completion do not show it */
 	bool takes_value; /* of a refused one */
+	bool only_equal;  /* a string whose value is joined by '='; without one it is "true" */
 	const char *name;
 	size_t offset;
 	ptrdiff_t given_offset; /* of a bool that tells that the option was given; -1: none */
@@ -85,6 +86,13 @@ struct opt {
 	{                                                                                          \
 		OPT_ROW_(OPT_KIND_STRING, letter, name, OPT_OFFSET(type, member, char *), value,   \
 			 help)                                                                     \
+	}
+/** A string that can stand alone, and then is "true": --pull, --pull=never. */
+#define OPT_STRING_ALONE(letter, name, type, member, help)                                         \
+	{                                                                                          \
+		OPT_ROW_(OPT_KIND_STRING, letter, name, OPT_OFFSET(type, member, char *), NULL,    \
+			 help),                                                                    \
+			.only_equal = true                                                         \
 	}
 /** A string with words that completion offers; the engine checks the value. */
 #define OPT_STRING_OF(letter, name, type, member, value, words_, help)                             \

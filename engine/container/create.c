@@ -28,7 +28,7 @@
 
 #define NAME_ATTEMPTS_MAX 100
 
-static void create_release(struct create *create)
+void create_release(struct create *create)
 {
 	for (size_t i = 0; i < create->mount_count; i++)
 		create_mount_release(&create->mounts[i]);
@@ -171,7 +171,7 @@ static void spec_root(struct create *create)
 	json_put(create->spec, "root", root);
 }
 
-static int create_plan(struct create *create, const struct strv *argv, struct err *err)
+int create_plan(struct create *create, const struct strv *argv, struct err *err)
 {
 	create->privileged = create->opts->privileged;
 	if (create_process(create, argv, err) < 0 || create_network_mode(create, err) < 0 ||

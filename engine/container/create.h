@@ -61,6 +61,10 @@ struct create {
 	json_t *spec;	/* config.json */
 };
 
+void create_release(struct create *create);
+/** All steps below: the record and the configuration, checked; nothing is made. */
+int create_plan(struct create *create, const struct strv *argv, struct err *err);
+
 /* Steps, in the order in which they are called. All return 0 or -1. */
 
 /** Program and arguments, environment, working directory, user, labels, annotations, stop signal. create_process.c, create_env.c */

@@ -35,8 +35,8 @@ int container_open_run_dir(struct engine *engine, const struct container *contai
 	return store_open_run_dir(engine->store, path, make, err);
 }
 
-static void start_init(struct start *start, struct engine *engine, struct container *container,
-		       const struct container_start_opts *opts)
+void start_init(struct start *start, struct engine *engine, struct container *container,
+		const struct container_start_opts *opts)
 {
 	*start = (struct start){
 		.engine = engine,
@@ -62,7 +62,7 @@ static void start_init(struct start *start, struct engine *engine, struct contai
 		start->console = start->client = (struct start_pipe){ -1, -1 };
 }
 
-static void start_release(struct start *start)
+void start_release(struct start *start)
 {
 	start_close_all(start);
 	runtime_userns_release(&start->userns);
@@ -162,7 +162,7 @@ static int prepare(struct start *start, struct err *err)
 	return start_open_streams(start, err);
 }
 
-static int start_network(struct start *start, struct err *err)
+int start_network(struct start *start, struct err *err)
 {
 	start->network = (struct network_request){
 		.mode = &start->mode,
@@ -177,7 +177,7 @@ static int start_network(struct start *start, struct err *err)
 }
 
 /* The network failed; when the init has ended meanwhile, why it did is the true cause. Keeps the kind of failure otherwise. */
-static int network_failed(struct start *start, struct err *err)
+int start_network_failed(struct start *start, struct err *err)
 {
 	struct err of_init = { 0 };
 
@@ -190,7 +190,7 @@ static int network_failed(struct start *start, struct err *err)
  * slirp4netns takes longer to be ready than the container: it begins as soon as there is a network namespace with maps, which is before the
  * container where that was made ahead.
  */
-static int start_network_ahead(struct start *start, struct err *err)
+int start_network_ahead(struct start *start, struct err *err)
 {
 	if (!start->new_userns || start->userns.netns_fd < 0 || !network_is_slirp(&start->mode))
 		return 0;
@@ -215,7 +215,7 @@ static int launch(struct start *start, struct err *err)
 	if (!start->new_userns && runtime_sync_mapped(&start->sync, err) < 0)
 		return -1;
 	if (!start->network_started && start_network(start, err) < 0)
-		return network_failed(start, err);
+		return start_network_failed(start, err);
 	if (runtime_sync_wait_ready(&start->sync, err) < 0)
 		return -1;
 	if (network_finish(&start->network, &start->handle, err) < 0)

@@ -59,6 +59,18 @@ struct start {
 	pid_t init_pid;
 };
 
+/* start.c */
+
+void start_init(struct start *start, struct engine *engine, struct container *container,
+		const struct container_start_opts *opts);
+void start_release(struct start *start);
+/** Start the network helper for start->init_pid. */
+int start_network(struct start *start, struct err *err);
+/** The same as early as there is a network namespace for it; then start->network_started is set. */
+int start_network_ahead(struct start *start, struct err *err);
+/** The network failed: -1, with what the init said if that is the true cause. */
+int start_network_failed(struct start *start, struct err *err);
+
 /* start_request.c */
 
 /** config.json, joins filled in. Starts containers that this one joins and that do not run. */

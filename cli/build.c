@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/build.c - `build`, with the options of podman build, buildah bud and docker build
+ *
+ * The exit status of a RUN that fails is the command's own, as podman does it; everything else that goes wrong is 125.
+ */
+#include "cli/cmd.h"
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "cli/build_view.h"
+#include "cli/progress.h"
+#include "cli/rows.h"
+#include "engine/build.h"
+
+#include <stdio.h>
+
+static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct build_opts *opts = opts_;
+	struct build_result result = { NULL, 0 };
+	cleanup_build_view struct build_view *view = build_view_new(opts->quiet);
+	cleanup_progress struct progress_view *progress =
+		opts->quiet ? NULL : progress_view_new();
+	int status = build_run(cli->engine, opts, args->count > 0 ? args->items[0] : NULL,
+			       build_view_event, view, progress_view_event, progress, &result, err);
+
+	build_view_end(view);
+	progress_view_end(progress);
+	if (status < 0) {
+		status = cli_error(cli, err);
+		if (result.exit_status > 0)
+			status = result.exit_status;
+	} else if (result.id != NULL) {
+		(void)printf("%s\n", result.id);
+	}
+	build_result_release(&result);
+	return status;
+}
+
+#define T struct build_opts
+
+static const char *const format_words[] = { "oci", "docker", NULL };
+static const char *const network_words[] = { "none", "host", "slirp4netns", "private", NULL };
+
+#define NO_SBOM	 "no scanner for the contents of images is part of dhow"
+#define NO_CRYPT "encrypted images are not supported"
+
+const struct opt build_rows[] = {
+	/* what */
+	OPT_LIST('t', "tag", T, tags, "NAME", "name of the image, several times for several"),
+	OPT_LIST('f', "file", T, files, "FILE", "the Dockerfile; - is stdin"),
+	OPT_STRING(0, "target", T, target, "STAGE", "build this stage, not the last one"),
+	OPT_STRING(0, "from", T, from, "IMAGE", "begin from this image, not from that of the first FROM"),
+	OPT_STRING(0, "ignorefile", T, ignorefile, "FILE", "what is left out of the context"),
+	OPT_LIST(0, "build-context", T, build_contexts, "NAME=SOURCE",
+		 "another context: a directory, a URL, docker-image://IMAGE, oci-layout://DIR"),
+	OPT_LIST(0, "build-arg", T, build_args, "NAME[=VALUE]", "value of an ARG"),
+	OPT_LIST(0, "build-arg-file", T, build_arg_files, "FILE", "values of ARG, one a line"),
+	OPT_LIST(0, "secret", T, secrets, "id=NAME,src=FILE",
+		 "a secret for RUN --mount=type=secret; env=VARIABLE in place of src"),
+	OPT_LIST(0, "ssh", T, ssh, "default|NAME=SOCKET", "an ssh agent for RUN --mount=type=ssh"),
+	OPT_WORDS(0, "platform", T, platforms, "OS/ARCH[/VARIANT]", "platform of the image"),
+	/* result */
+	OPT_STRING_OF(0, "format", T, format, "FORMAT", format_words,
+		      "format of the manifest: oci, docker"),
+	OPT_LIST('o', "output", T, outputs, "type=KIND,dest=PATH",
+		 "write the files to a directory or an archive: local, tar, oci, docker"),
+	OPT_LIST(0, "label", T, labels, "NAME=VALUE", "label the image"),
+	OPT_LIST(0, "annotation", T, annotations, "NAME=VALUE", "annotate the manifest"),
+	OPT_LIST(0, "env", T, env, "NAME[=VALUE]", "set a variable in the image"),
+	OPT_LIST(0, "unsetenv", T, unset_env, "NAME", "take a variable out of the image"),
+	OPT_LIST(0, "unsetlabel", T, unset_labels, "NAME", "take a label out of the image"),
+	OPT_LIST(0, "unsetannotation", T, unset_annotations, "NAME", "take an annotation out"),
+	OPT_STRING(0, "iidfile", T, iidfile, "FILE", "write the id of the image to a file"),
+	OPT_STRING(0, "metadata-file", T, metadata_file, "FILE",
+		   "write what was made to a file, as JSON"),
+	OPT_FLAG(0, "squash", T, squash, "make one layer of all that this build adds"),
+	OPT_FLAG(0, "squash-all", T, squash_all, "make one layer of all, the base's too"),
+	OPT_FLAG(0, "omit-history", T, omit_history, "write no history of the steps"),
+	OPT_STRING(0, "timestamp", T, timestamp, "SECONDS",
+		   "time of the image and the latest time of its files"),
+	OPT_STRING(0, "source-date-epoch", T, source_date_epoch, "SECONDS", "the same"),
+	OPT_TRI(0, "inherit-labels", T, inherit_labels, "keep the labels of the base"),
+	/* cache and pull */
+	OPT_FLAG(0, "no-cache", T, no_cache, "do every step anew"),
+	OPT_WORDS(0, "no-cache-filter", T, no_cache_filter, "STAGE", "do the steps of a stage anew"),
+	OPT_TRI(0, "layers", T, layers, "make a layer for each step, and use the cache"),
+	OPT_STRING_ALONE(0, "pull", T, pull,
+			 "when to pull bases: --pull=always (also --pull alone), missing, never, newer"),
+	OPT_STRING(0, "authfile", T, run.pull.authfile, "FILE", "file with the credentials of registries"),
+	OPT_STRING(0, "creds", T, run.pull.creds, "USER[:PASSWORD]", "credentials for registries"),
+	OPT_STRING(0, "cert-dir", T, run.pull.cert_dir, "DIR", "certificates for registries"),
+	OPT_TRI(0, "tls-verify", T, run.pull.tls_verify, "ask for a certificate that is trusted"),
+	OPT_UINT(0, "retry", T, run.pull.retry, "N", "how often to try again after a failure"),
+	OPT_STRING(0, "retry-delay", T, run.pull.retry_delay, "DURATION", "wait so long between tries"),
+	OPT_STRING(0, "os", T, run.pull.os, "OS", "operating system of the image"),
+	OPT_STRING(0, "arch", T, run.pull.arch, "ARCH", "architecture of the image"),
+	OPT_STRING(0, "variant", T, run.pull.variant, "VARIANT", "variant of the architecture"),
+	/* steps */
+	OPT_LIST_OF(0, "network", T, run.network, "MODE", network_words,
+		    "network of RUN: none, host, slirp4netns, private"),
+	OPT_ALIAS("net", "network"),
+	OPT_LIST(0, "add-host", T, run.add_host, "NAME:IP", "line for /etc/hosts of RUN"),
+	OPT_WORDS(0, "dns", T, run.dns, "ADDRESS", "name server of RUN"),
+	OPT_WORDS(0, "dns-option", T, run.dns_option, "OPTION", "option of resolv.conf"),
+	OPT_WORDS(0, "dns-search", T, run.dns_search, "DOMAIN", "search domain of resolv.conf"),
+	OPT_FLAG(0, "no-hosts", T, run.no_hosts, "keep the image's /etc/hosts"),
+	OPT_FLAG(0, "no-hostname", T, run.no_hostname, "keep the image's /etc/hostname"),
+	OPT_LIST('v', "volume", T, run.volumes, "DIR:TARGET[:OPTIONS]", "mount a directory for RUN"),
+	OPT_LIST(0, "device", T, run.devices, "HOST[:TARGET[:MODE]]", "add a device for RUN"),
+	OPT_WORDS(0, "cap-add", T, run.cap_add, "CAPABILITY", "give RUN a capability"),
+	OPT_WORDS(0, "cap-drop", T, run.cap_drop, "CAPABILITY", "take a capability from RUN"),
+	OPT_LIST(0, "security-opt", T, run.security_opt, "OPTION", "seccomp=, label=, mask=, unmask="),
+	OPT_WORDS(0, "group-add", T, run.group_add, "GROUP", "add a group for RUN"),
+	OPT_WORDS(0, "ulimit", T, run.ulimit, "NAME=SOFT[:HARD]", "limit of RUN"),
+	OPT_STRING(0, "shm-size", T, run.shm_size, "SIZE", "size of /dev/shm for RUN"),
+	OPT_STRING('m', "memory", T, run.memory, "SIZE", "limit of memory for RUN"),
+	OPT_STRING(0, "memory-swap", T, run.memory_swap, "SIZE", "limit of memory and swap"),
+	OPT_UINT(0, "cpu-period", T, run.cpu_period, "MICROSECONDS", "period of --cpu-quota"),
+	OPT_INT(0, "cpu-quota", T, run.cpu_quota, "MICROSECONDS", "time of the CPUs in a period"),
+	OPT_UINT('c', "cpu-shares", T, run.cpu_shares, "N", "weight of its CPU time"),
+	OPT_STRING(0, "cpuset-cpus", T, run.cpuset_cpus, "LIST", "these CPUs only"),
+	OPT_STRING(0, "cpuset-mems", T, run.cpuset_mems, "LIST", "these memory nodes only"),
+	OPT_STRING(0, "cgroup-parent", T, run.cgroup_parent, "PATH", "cgroup that RUN is put below"),
+	OPT_STRING(0, "cgroupns", T, run.cgroupns, "MODE", "cgroup namespace of RUN"),
+	OPT_STRING(0, "ipc", T, run.ipc, "MODE", "IPC namespace of RUN"),
+	OPT_STRING(0, "pid", T, run.pid, "MODE", "process namespace of RUN"),
+	OPT_STRING(0, "uts", T, run.uts, "MODE", "host name namespace of RUN"),
+	OPT_TRI(0, "http-proxy", T, http_proxy, "pass the proxy variables on to RUN"),
+	OPT_UINT(0, "jobs", T, jobs, "N", "how many stages run at a time; 0: as many as there are CPUs"),
+	OPT_TRI(0, "skip-unused-stages", T, skip_unused_stages, "leave out what the target does not need"),
+	OPT_FLAG('q', "quiet", T, quiet, "print the id only"),
+	/* nothing is left of a step in any case, so these are as they are */
+	OPT_TRI(0, "rm", T, remove, "remove what steps ran in (always)"),
+	OPT_TRI(0, "force-rm", T, force_remove, "the same after a failure (always)"),
+	OPT_REFUSED(0, "all-platforms", "name the platforms with --platform"),
+	OPT_REFUSED_VALUE(0, "isolation", "a step always runs in a container of its own"),
+	OPT_REFUSED_VALUE(0, "runtime-flag", "steps are run by dhow itself"),
+	OPT_REFUSED_VALUE(0, "hooks-dir", "hooks are not run in builds"),
+	OPT_REFUSED_VALUE(0, "decryption-key", NO_CRYPT),
+	OPT_REFUSED_VALUE(0, "cw", "confidential workloads are not supported"),
+	OPT_REFUSED_VALUE(0, "sign-by", "sign the image when it is pushed"),
+	OPT_REFUSED_VALUE(0, "sbom", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-image-output", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-image-purl-output", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-merge-strategy", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-output", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-purl-output", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-scanner-command", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-scanner-image", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "attest", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "provenance", "no attestations are made"),
+	OPT_REFUSED_VALUE(0, "userns", "steps run with the map of all subordinate ids"),
+	OPT_REFUSED_VALUE(0, "userns-uid-map", "steps run with the map of all subordinate ids"),
+	OPT_REFUSED_VALUE(0, "userns-gid-map", "steps run with the map of all subordinate ids"),
+	OPT_REFUSED_VALUE(0, "userns-uid-map-user", "steps run with the map of all subordinate ids"),
+	OPT_REFUSED_VALUE(0, "userns-gid-map-group", "steps run with the map of all subordinate ids"),
+	OPT_REFUSED_VALUE(0, "cpp-flag", "the preprocessor gets no flags"),
+	OPT_REFUSED_VALUE(0, "os-feature", "that is for Windows"),
+	OPT_REFUSED_VALUE(0, "os-version", "that is for Windows"),
+	OPT_REFUSED(0, "disable-content-trust",
+		    "what is trusted is said in policy.json, and digests are always checked"),
+	OPT_REFUSED_VALUE(0, "allow", "what steps may do is said with --cap-add and --security-opt"),
+	OPT_REFUSED_VALUE(0, "builder", "there is one builder"),
+	OPT_REFUSED(0, "compat-volumes", "what RUN writes below a VOLUME is always kept"),
+	OPT_REFUSED_VALUE(0, "layer-label", "steps are no images, so there is nothing to label"),
+	OPT_REFUSED_VALUE(0, "cache-ttl", "entries of the cache have no age"),
+	OPT_END
+};
+
+const struct cmd cmd_build = {
+	.paths = { "build", "image build", "builder build", "buildx build", "bud" },
+	.synopsis = "[CONTEXT]",
+	.help = "Build an image from a Dockerfile",
+	.examples = "  dhow build -t web .\n"
+		    "  dhow build -t web -f Dockerfile.prod --target run .\n",
+	.section = SECTION_IMAGES,
+	.min_args = 0,
+	.max_args = 1,
+	.complete = COMPLETE_FILES,
+	.needs = NEEDS_WRITING | NEEDS_SELF,
+	.opts = build_rows,
+	.opts_size = sizeof(struct build_opts),
+	.defaults = &(const struct build_opts){ .run = CREATE_DEFAULTS,
+						BUILD_OPTS_TRI_DEFAULTS,
+						.remove = 1,
+						.force_remove = 1 },
+	.run = build_run_cmd,
+};

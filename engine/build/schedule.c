@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/build/schedule.c - the steps of all stages, and the workers that do the large ones
+ *
+ * One loop. A stage goes on until it needs a worker or another stage; then the loop waits for output and for ends of workers, and
+ * for the signals that end the build. Hits and instructions that change the configuration only are done at once.
+ *
+ * A worker is a fork that does one job, in a session of its own so that Ctrl-C reaches the builder alone, and ends with the builder. Three
+ * pipes lead back: output, errors, and one struct job_result. It is done when all three have ended.
+ */
+#include "engine/build/build_private.h"
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "engine/container/step.h"
+#include "storage/layer_make.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTPUT_CHUNK  65536
+#define TEXT_SHOWN    400
+#define WORKER_FDS    3
+#define STATUS_FAILED 125
+
+enum { FD_OUT, FD_ERRORS, FD_RESULT };
+
+struct worker {
+	struct job *job;
+	pid_t pid;
+	int fds[WORKER_FDS]; /* -1: ended */
+	struct job_result result;
+	size_t received;
+};
+
+struct schedule {
+	struct build *build;
+	size_t running, limit;
+	int signal_fd;
+	sigset_t old_mask;
+};
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int64_t created_now(const struct build *build)
+{
+	return build->has_timestamp ? build->timestamp_s * INT64_C(1000000000) : time_now_ns();
+}
+
+int build_wrap(const struct build *build, const struct df_instruction *item, struct err *err)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	strbuf_add_escaped(&text, item->text);
+	return err_wrap(err, "%s:%u: %.*s", build->file.name, item->first_line, TEXT_SHOWN,
+			text.data);
+}
+
+/* ---- what a step leaves in the state ---- */
+
+/* As buildah writes it, which is what people grep for. */
+static char *history_text(const struct job *job, const struct df_instruction *item,
+			  const struct state *state)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_free char *shell = strv_join(&state->shell, " ");
+
+	if (item->kind != DF_RUN)
+		return xasprintf("/bin/sh -c #(nop) %s", item->text);
+	if (state->args.count > 0) {
+		cleanup_free char *args = strv_join(&state->args, " ");
+
+		strbuf_addf(&text, "|%zu %s ", state->args.count, args);
+	}
+	if (item->is_json) {
+		cleanup_free char *argv = strv_join(&item->words, " ");
+
+		strbuf_adds(&text, argv);
+	} else if (job != NULL && job->script != NULL) {
+		strbuf_addf(&text, "%s # %s", job->script_name, item->text);
+	} else {
+		strbuf_addf(&text, "%s %s", shell,
+			    job != NULL && job->argv.count > 0
+				    ? job->argv.items[job->argv.count - 1]
+				    : item->rest);
+	}
+	return strbuf_take(&text);
+}
+
+static void add_history(struct build *build, struct stage *stage, const struct job *job,
+			const struct df_instruction *item, bool empty_layer)
+{
+	cleanup_free char *text = history_text(job, item, &stage->state);
+
+	if (build->opts->omit_history)
+		return;
+	image_new_add_history(&stage->state.image, stage->state.created_ns, text, NULL,
+			      json_get_string(stage->state.image.config, NULL, "author", NULL),
+			      empty_layer);
+}
+
+/* A job's layer, made now or long ago, becomes part of the stage. */
+static void take_result(struct build *build, struct stage *stage, const struct job *job,
+			const struct cached *cached)
+{
+	struct state *state = &stage->state;
+	const char *layer = cached->has_layer ? cached->diff_id.text : "";
+
+	state->created_ns = build->has_timestamp ? created_now(build) : cached->created_ns;
+	if (cached->has_layer) {
+		const struct layer_made made = { .meta = { .diff_id = cached->diff_id },
+						 .tar_bytes = cached->tar_bytes };
+
+		image_new_add_layer(&state->image, &made);
+	}
+	/* what it made is part of the key of all that follows, not only what it was asked to do */
+	cache_key_next(&job->key, &layer, 1, &state->key);
+	add_history(build, stage, job, job->item, !cached->has_layer);
+}
+
+static bool uses_cache(const struct build *build, const struct stage *stage)
+{
+	const struct strv *filter = &build->opts->no_cache_filter;
+
+	if (build->opts->no_cache || !build->opts->layers)
+		return false;
+	return stage->name == NULL || !strv_contains(filter, stage->name);
+}
+
+/* ---- workers ---- */
+
+static void work(struct build *build, struct worker *worker, int out_fd, int error_fd,
+		 int result_fd) __attribute__((noreturn));
+static void work(struct build *build, struct worker *worker, int out_fd, int error_fd,
+		 int result_fd)
+{
+	struct job_result result = { 0 };
+	struct job *job = worker->job;
+
+	switch (job->kind) {
+	case JOB_RUN:
+		result.status = job_work_run(build, job, out_fd, error_fd, &result, &result.err);
+		break;
+	case JOB_COPY:
+		result.status = job_work_copy(build, job, &result, &result.err);
+		break;
+	case JOB_WORKDIR:
+		result.status = job_work_workdir(build, job, &result, &result.err);
+		break;
+	}
+	if (fd_write_full(result_fd, &result, sizeof(result)) < 0)
+		_exit(STATUS_FAILED);
+	_exit(0);
+}
+
+static void become_worker(const struct schedule *schedule, pid_t builder)
+{
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != builder)
+		_exit(STATUS_FAILED);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &schedule->old_mask, NULL);
+}
+
+static int start_worker(struct schedule *schedule, struct stage *stage, struct job *job_take,
+			struct err *err)
+{
+	struct build *build = schedule->build;
+	struct worker *worker = xcalloc(1, sizeof(*worker));
+	int write_fds[WORKER_FDS] = { -1, -1, -1 };
+	pid_t builder = getpid();
+	int status = 0;
+
+	worker->job = job_take;
+	stage->worker = worker;
+	for (size_t i = 0; i < WORKER_FDS; i++)
+		worker->fds[i] = -1;
+	if (staging_new(build->engine->store, "build", &job_take->staging, err) < 0)
+		return -1;
+	for (size_t i = 0; status == 0 && i < WORKER_FDS; i++) {
+		int fds[2];
+
+		status = pipe2(fds, O_CLOEXEC) < 0 ? err_sys(err, errno, "cannot make a pipe") : 0;
+		if (status == 0) {
+			worker->fds[i] = fds[0];
+			write_fds[i] = fds[1];
+		}
+	}
+	if (status == 0) {
+		fflush(NULL); /* what is buffered is not written twice */
+		worker->pid = fork();
+		if (worker->pid < 0)
+			status = err_sys(err, errno, "cannot make a process");
+		if (worker->pid == 0) {
+			become_worker(schedule, builder);
+			work(build, worker, write_fds[FD_OUT], write_fds[FD_ERRORS],
+			     write_fds[FD_RESULT]);
+		}
+	}
+	for (size_t i = 0; i < WORKER_FDS; i++)
+		fd_close(&write_fds[i]);
+	if (status == 0)
+		schedule->running++;
+	return status;
+}
+
+static void end_worker(struct schedule *schedule, struct stage *stage, bool by_force)
+{
+	struct build *build = schedule->build;
+	struct worker *worker = stage->worker;
+
+	if (worker == NULL)
+		return;
+	if (worker->pid > 0) {
+		if (by_force)
+			kill(worker->pid, SIGKILL);
+		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		schedule->running--;
+		if (by_force && worker->job->kind == JOB_RUN)
+			container_step_cleanup(build->engine, &worker->job->id);
+	}
+	for (size_t i = 0; i < WORKER_FDS; i++)
+		fd_close(&worker->fds[i]);
+	if (worker->job->kind == JOB_RUN)
+		job_run_cleanup(build, worker->job);
+	staging_discard(build->engine->store, &worker->job->staging);
+	job_free(worker->job);
+	free(worker);
+	stage->worker = NULL;
+}
+
+static int failed_run(struct build *build, const struct job *job, int exit_status, struct err *err)
+{
+	build->exit_status = exit_status;
+	if (exit_status > 128 && signal_name(exit_status - 128) != NULL && exit_status < 160)
+		err_set(err, ERR_FAILED, "the command was killed by SIG%s: exit status %d",
+			signal_name(exit_status - 128), exit_status);
+	else
+		err_set(err, ERR_FAILED, "the command failed: exit status %d", exit_status);
+	return build_wrap(build, job->item, err);
+}
+
+static int finish_job(struct schedule *schedule, struct stage *stage, struct err *err)
+{
+	struct build *build = schedule->build;
+	struct worker *worker = stage->worker;
+	const struct job *job = worker->job;
+	struct job_result *result = &worker->result;
+	int status = 0;
+
+	if (worker->received != sizeof(*result)) {
+		err_set(err, ERR_FAILED, "the process that did it ended without a result");
+		status = build_wrap(build, job->item, err);
+	} else if (result->status < 0) {
+		*err = result->err;
+		if (err->kind == ERR_NO_COMMAND)
+			build->exit_status = 127;
+		else if (err->kind == ERR_CANNOT_RUN)
+			build->exit_status = 126;
+		status = build_wrap(build, job->item, err);
+	} else if (result->exit_status != 0) {
+		status = failed_run(build, job, result->exit_status, err);
+	} else {
+		const struct cached cached = { .has_layer = result->has_layer,
+					       .diff_id = result->diff_id,
+					       .tar_bytes = result->tar_bytes,
+					       .created_ns = created_now(build) };
+		struct build_event event = { .kind = BUILD_STEP_END,
+					     .seconds = now_s() - job->started };
+
+		if (build->opts->layers)
+			cache_put(build, &job->key, &cached);
+		take_result(build, stage, job, &cached);
+		event.id = cached.has_layer ? digest_hex(&cached.diff_id)
+					    : digest_hex(&stage->state.key);
+		event.stage = stage->number;
+		event.stage_count = build->needed_count;
+		event.step = stage->step;
+		build->event(build->event_arg, &event);
+	}
+	end_worker(schedule, stage, false);
+	return status;
+}
+
+/* ---- one instruction ---- */
+
+static void emit_step(struct build *build, struct stage *stage, const struct df_instruction *item)
+{
+	struct build_event event = {
+		.kind = BUILD_STEP,
+		.stage = stage->number,
+		.stage_count = build->needed_count,
+		.step = ++stage->step,
+		.step_count = (unsigned)(1 + stage->trigger_count + stage->end - stage->first),
+		.text = item->text,
+	};
+
+	build->event(build->event_arg, &event);
+}
+
+static void emit_cached(struct build *build, struct stage *stage, const struct cached *cached)
+{
+	build_emit(build, stage, BUILD_CACHED, NULL,
+		   cached->has_layer ? digest_hex(&cached->diff_id)
+				     : digest_hex(&stage->state.key));
+}
+
+/* True when the instruction needs a stage that is not done. */
+static bool must_wait(const struct build *build, const struct stage *stage,
+		      const struct df_instruction *item)
+{
+	size_t index = (size_t)(stage - build->stages);
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_strv struct strv mounts = STRV_INIT;
+
+	if (item->kind == DF_COPY && df_flag(item, "from") != NULL)
+		strv_add(&names, df_flag(item, "from"));
+	if (item->kind == DF_RUN)
+		df_flag_list(item, "mount", &mounts);
+	for (size_t i = 0; i < mounts.count; i++) {
+		cleanup_strv struct strv words = STRV_INIT;
+
+		strv_split(&words, mounts.items[i], ',');
+		for (size_t k = 0; k < words.count; k++)
+			if (str_after(words.items[k], "from=") != NULL)
+				strv_add(&names, words.items[k] + 5);
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		ssize_t found = graph_find_context(build, names.items[i]) >= 0
+					? -1
+					: graph_find(build, names.items[i], index);
+
+		if (found >= 0 && build->stages[found].phase != STAGE_DONE)
+			return true;
+	}
+	return false;
+}
+
+static int plan_workdir(struct build *build, struct job *job, struct err *err)
+{
+	struct state *state = &job->stage->state;
+	cleanup_free char *text = state_expand(build, state, job->item->rest, err);
+
+	if (text == NULL)
+		return -1;
+	if (*text == '\0')
+		return err_set(err, ERR_USAGE, "'%s' is empty after expansion", job->item->rest);
+	job->destination = state_join_workdir(state, text);
+	const char *const texts[] = { "WORKDIR", job->destination };
+
+	cache_key_next(&state->key, texts, ARRAY_SIZE(texts), &job->key);
+	json_put(state_config(state), "WorkingDir", json_text(job->destination));
+	return 0;
+}
+
+static int plan_job(struct build *build, struct job *job, struct err *err)
+{
+	switch (job->kind) {
+	case JOB_RUN:
+		return job_plan_run(build, job, err);
+	case JOB_COPY:
+		return job_plan_copy(build, job, err);
+	case JOB_WORKDIR:
+		break;
+	}
+	return plan_workdir(build, job, err);
+}
+
+static int do_job(struct schedule *schedule, struct stage *stage, enum job_kind kind,
+		  const struct df_instruction *item, struct err *err)
+{
+	struct build *build = schedule->build;
+	struct job *job = xcalloc(1, sizeof(*job));
+	struct cached cached;
+
+	*job = (struct job){ .kind = kind,
+			     .item = item,
+			     .stage = stage,
+			     .staging = STAGING_INIT,
+			     .started = now_s() };
+	object_id_new(&job->id);
+	if (plan_job(build, job, err) < 0) {
+		job_free(job);
+		return build_wrap(build, item, err);
+	}
+	if (uses_cache(build, stage) && cache_find(build, &job->key, &cached) > 0) {
+		emit_cached(build, stage, &cached);
+		take_result(build, stage, job, &cached);
+		job_free(job);
+		return 0;
+	}
+	job->layers = state_layers(&stage->state);
+	job->layer_count = stage->state.image.layer_count;
+	if (start_worker(schedule, stage, job, err) < 0)
+		return build_wrap(build, item, err);
+	return 0;
+}
+
+/* What changes the configuration only is done whether it is a hit or not; a hit says when it was done first. */
+static int do_change(struct build *build, struct stage *stage, const struct df_instruction *item,
+		     struct err *err)
+{
+	struct state *state = &stage->state;
+	struct cached cached = { .created_ns = created_now(build) };
+	cleanup_strbuf struct strbuf config = STRBUF_INIT;
+
+	if (state_change(build, state, item, err) < 0)
+		return build_wrap(build, item, err);
+	/* ARG: its value counts where it is used */
+	if (item->kind != DF_ARG)
+		json_print(state_config(state), 0, &config);
+	const char *const texts[] = { item->text, config.data };
+
+	cache_key_next(&state->key, texts, ARRAY_SIZE(texts), &state->key);
+	if (uses_cache(build, stage) && cache_find(build, &state->key, &cached) > 0)
+		emit_cached(build, stage, &cached);
+	else if (build->opts->layers)
+		cache_put(build, &state->key, &cached);
+	state->created_ns = build->has_timestamp ? created_now(build) : cached.created_ns;
+	add_history(build, stage, NULL, item, true);
+	return 0;
+}
+
+static const struct df_instruction *next_instruction(struct build *build, struct stage *stage)
+{
+	if (stage->next_trigger < stage->trigger_count)
+		return &stage->triggers[stage->next_trigger];
+	return stage->next < stage->end ? &build->file.items[stage->next] : NULL;
+}
+
+static int do_instruction(struct schedule *schedule, struct stage *stage,
+			  const struct df_instruction *item, struct err *err)
+{
+	struct build *build = schedule->build;
+
+	if (stage->next_trigger < stage->trigger_count)
+		stage->next_trigger++;
+	else
+		stage->next++;
+	emit_step(build, stage, item);
+	switch (item->kind) {
+	case DF_RUN:
+		return do_job(schedule, stage, JOB_RUN, item, err);
+	case DF_COPY:
+	case DF_ADD:
+		return do_job(schedule, stage, JOB_COPY, item, err);
+	case DF_WORKDIR:
+		return do_job(schedule, stage, JOB_WORKDIR, item, err);
+	default:
+		return do_change(build, stage, item, err);
+	}
+}
+
+/* ---- stages ---- */
+
+static int read_triggers(struct build *build, struct stage *stage, struct err *err)
+{
+	const struct strv *texts = &stage->state.onbuild;
+
+	stage->triggers = xcalloc(texts->count + 1, sizeof(*stage->triggers));
+	for (size_t i = 0; i < texts->count; i++) {
+		if (df_parse_one("ONBUILD of the base image", (unsigned)(i + 1), texts->items[i],
+				 '\\', &stage->triggers[i], err) < 0)
+			return -1;
+		stage->trigger_count++;
+	}
+	return 0;
+}
+
+static int begin_stage(struct build *build, struct stage *stage, struct err *err)
+{
+	int status = 0;
+
+	if (stage->base_stage >= 0)
+		state_copy(&stage->state, &build->stages[stage->base_stage].state);
+	else
+		status = state_from_image(build->engine, stage->base_image, &stage->state, err);
+	if (status == 0)
+		status = read_triggers(build, stage, err);
+	if (status < 0)
+		return build_wrap(build, stage->from, err);
+	stage->phase = STAGE_RUNNING;
+	stage->next = stage->first;
+	emit_step(build, stage, stage->from);
+	return 0;
+}
+
+/* Go on as far as possible: 1 something was done. */
+static int advance(struct schedule *schedule, struct stage *stage, struct err *err)
+{
+	struct build *build = schedule->build;
+	int done = 0;
+
+	if (!stage->needed || stage->phase == STAGE_DONE || stage->worker != NULL)
+		return 0;
+	if (stage->phase == STAGE_WAITING) {
+		if (stage->base_stage >= 0 &&
+		    build->stages[stage->base_stage].phase != STAGE_DONE)
+			return 0;
+		if (begin_stage(build, stage, err) < 0)
+			return -1;
+		done = 1;
+	}
+	while (stage->worker == NULL) {
+		const struct df_instruction *item = next_instruction(build, stage);
+
+		if (item == NULL) {
+			stage->phase = STAGE_DONE;
+			return 1;
+		}
+		if (must_wait(build, stage, item) || schedule->running >= schedule->limit)
+			return done;
+		if (do_instruction(schedule, stage, item, err) < 0)
+			return -1;
+		done = 1;
+	}
+	return done;
+}
+
+/* ---- the loop ---- */
+
+static void read_output(struct build *build, struct stage *stage, size_t which)
+{
+	struct worker *worker = stage->worker;
+	char chunk[OUTPUT_CHUNK];
+	ssize_t got;
+
+	if (which == FD_RESULT) {
+		got = read(worker->fds[which], (char *)&worker->result + worker->received,
+			   sizeof(worker->result) - worker->received);
+		if (got > 0) {
+			worker->received += (size_t)got;
+			return;
+		}
+	} else {
+		got = read(worker->fds[which], chunk, sizeof(chunk));
+		if (got > 0) {
+			const struct build_event event = {
+				.kind = BUILD_OUTPUT,
+				.stage = stage->number,
+				.stage_count = build->needed_count,
+				.step = stage->step,
+				.text = chunk,
+				.length = (size_t)got,
+				.is_stderr = which == FD_ERRORS,
+			};
+
+			build->event(build->event_arg, &event);
+			return;
+		}
+	}
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	fd_close(&worker->fds[which]);
+}
+
+static bool has_ended(const struct worker *worker)
+{
+	for (size_t i = 0; i < WORKER_FDS; i++)
+		if (worker->fds[i] >= 0)
+			return false;
+	return true;
+}
+
+static int wait_for_workers(struct schedule *schedule, struct err *err)
+{
+	struct build *build = schedule->build;
+	size_t count = 1 + build->stage_count * WORKER_FDS;
+	cleanup_free struct pollfd *polls = xcalloc(count, sizeof(*polls));
+
+	polls[0] = (struct pollfd){ .fd = schedule->signal_fd, .events = POLLIN };
+	for (size_t i = 0; i < build->stage_count; i++)
+		for (size_t k = 0; k < WORKER_FDS; k++)
+			polls[1 + i * WORKER_FDS + k] = (struct pollfd){
+				.fd = build->stages[i].worker != NULL
+					      ? build->stages[i].worker->fds[k]
+					      : -1,
+				.events = POLLIN,
+			};
+	if (poll(polls, count, -1) < 0)
+		return errno == EINTR ? 0 : err_sys(err, errno, "cannot wait for the steps");
+	if (polls[0].revents != 0)
+		return err_set(err, ERR_INTERRUPTED, "the build was interrupted");
+	for (size_t i = 0; i < build->stage_count; i++) {
+		struct stage *stage = &build->stages[i];
+
+		for (size_t k = 0; stage->worker != NULL && k < WORKER_FDS; k++)
+			if (polls[1 + i * WORKER_FDS + k].revents != 0)
+				read_output(build, stage, k);
+		if (stage->worker != NULL && has_ended(stage->worker) &&
+		    finish_job(schedule, stage, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int run_all(struct schedule *schedule, struct err *err)
+{
+	struct build *build = schedule->build;
+
+	for (;;) {
+		int done = 0;
+		bool all = true;
+
+		for (size_t i = 0; i < build->stage_count; i++) {
+			int one = advance(schedule, &build->stages[i], err);
+
+			if (one < 0)
+				return -1;
+			done |= one;
+			all &= !build->stages[i].needed || build->stages[i].phase == STAGE_DONE;
+		}
+		if (all)
+			return 0;
+		if (done && schedule->running == 0)
+			continue;
+		if (schedule->running == 0)
+			return err_set(err, ERR_USAGE, "the stages wait for each other");
+		if (wait_for_workers(schedule, err) < 0)
+			return -1;
+	}
+}
+
+static int open_signals(struct schedule *schedule, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &schedule->old_mask);
+	schedule->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return schedule->signal_fd < 0 ? err_sys(err, errno, "cannot wait for signals") : 0;
+}
+
+int schedule_run(struct build *build, struct err *err)
+{
+	struct schedule schedule = { .build = build, .signal_fd = -1 };
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	schedule.limit = build->opts->jobs > 0 ? (size_t)build->opts->jobs
+			 : processors > 4      ? (size_t)processors
+					       : 4;
+	int status = open_signals(&schedule, err);
+	if (status == 0)
+		status = run_all(&schedule, err);
+	for (size_t i = 0; i < build->stage_count; i++)
+		end_worker(&schedule, &build->stages[i], true);
+	fd_close(&schedule.signal_fd);
+	/* a second signal that came meanwhile has nothing left to end */
+	while (status < 0 && err->kind == ERR_INTERRUPTED) {
+		const struct timespec none = { 0, 0 };
+		sigset_t set;
+
+		sigemptyset(&set);
+		sigaddset(&set, SIGINT);
+		sigaddset(&set, SIGTERM);
+		sigaddset(&set, SIGHUP);
+		if (sigtimedwait(&set, NULL, &none) < 0)
+			break;
+	}
+	sigprocmask(SIG_SETMASK, &schedule.old_mask, NULL);
+	return status;
+}

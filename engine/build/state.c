@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/build/state.c - what a stage knows between two instructions
+ */
+#include "engine/build/build_private.h"
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+
+#include <string.h>
+
+void state_release(struct state *state)
+{
+	image_new_release(&state->image);
+	strv_release(&state->args);
+	strv_release(&state->shell);
+	strv_release(&state->onbuild);
+	*state = (struct state){ 0 };
+}
+
+static void copy_image(struct image_new *to, const struct image_new *from)
+{
+	*to = (struct image_new){ .docker = from->docker, .layer_count = from->layer_count };
+	to->config = json_deep_copy(from->config);
+	to->annotations = json_deep_copy(from->annotations);
+	if (to->config == NULL)
+		alloc_failed();
+	to->layers = xcalloc(from->layer_count + 1, sizeof(*to->layers));
+	for (size_t i = 0; i < from->layer_count; i++) {
+		to->layers[i] = from->layers[i];
+		to->layers[i].media_type = xstrdup(from->layers[i].media_type);
+	}
+	strv_copy(&to->names, &from->names);
+}
+
+void state_copy(struct state *to, const struct state *from)
+{
+	*to = (struct state){
+		.key = from->key,
+		.created_ns = from->created_ns,
+		.base_id = from->base_id,
+		.base_layer_count = from->base_layer_count,
+	};
+	copy_image(&to->image, &from->image);
+	/* ARG ends with its stage, SHELL does not */
+	strv_copy(&to->shell, &from->shell);
+}
+
+json_t *state_config(const struct state *state)
+{
+	json_t *config = json_object_get(state->image.config, "config");
+
+	if (!json_is_object(config)) {
+		config = json_object();
+		json_put(state->image.config, "config", config);
+	}
+	return config;
+}
+
+static void read_shell(struct state *state)
+{
+	if (json_get_strv(state_config(state), "Shell", &state->shell) == 0 &&
+	    state->shell.count > 0)
+		return;
+	strv_clear(&state->shell);
+	strv_add(&state->shell, "/bin/sh");
+	strv_add(&state->shell, "-c");
+}
+
+int state_from_image(struct engine *engine, const struct image *image, struct state *ret_state,
+		     struct err *err)
+{
+	struct state state = { 0 };
+
+	if (image_new_from(engine, image, &state.image, err) < 0)
+		return -1;
+	cache_key_start(image != NULL ? image->config.text : "scratch", &state.key);
+	if (image != NULL) {
+		state.base_id = image->config;
+		state.created_ns = image->created_ns;
+		if (json_get_strv(state_config(&state), "OnBuild", &state.onbuild) < 0)
+			strv_clear(&state.onbuild);
+		json_object_del(state_config(&state), "OnBuild");
+	}
+	state.base_layer_count = state.image.layer_count;
+	read_shell(&state);
+	*ret_state = state;
+	return 0;
+}
+
+const char *state_lookup(const struct state *state, const char *name)
+{
+	const json_t *list = json_object_get(state_config(state), "Env");
+	size_t length = strlen(name);
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		const char *text = json_string_value(item);
+
+		if (text != NULL && strncmp(text, name, length) == 0 && text[length] == '=')
+			return text + length + 1;
+	}
+	return strv_env_get(&state->args, name);
+}
+
+const char *state_workdir(const struct state *state)
+{
+	const char *text = json_get_string(state_config(state), "", "WorkingDir", NULL);
+
+	return *text != '\0' ? text : "/";
+}
+
+const char *state_user(const struct state *state)
+{
+	return json_get_string(state_config(state), "", "User", NULL);
+}
+
+char *state_join_workdir(const struct state *state, const char *text)
+{
+	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
+	cleanup_free char *whole = text[0] == '/'
+					   ? xstrdup(text)
+					   : xasprintf("/%s/%s", state_workdir(state), text);
+
+	path_clean(&clean, whole);
+	return strbuf_take(&clean);
+}
+
+struct digest *state_layers(const struct state *state)
+{
+	struct digest *layers = xcalloc(state->image.layer_count + 1, sizeof(*layers));
+
+	for (size_t i = 0; i < state->image.layer_count; i++)
+		layers[i] = state->image.layers[i].diff_id;
+	return layers;
+}
