@@ -35,7 +35,8 @@
 struct err;
 
 struct build_opts {
-	struct container_create_opts run; /* of RUN: add_host dns network volumes ulimit cap_add memory ...; run.pull of FROM */
+	struct container_create_opts
+		run; /* of RUN: add_host dns network volumes ulimit cap_add memory ...; run.pull of FROM */
 	struct strv tags, files;
 	struct strv build_args, build_arg_files, build_contexts;
 	struct strv labels, annotations, env;

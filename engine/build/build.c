@@ -207,15 +207,16 @@ static int read_ssh(const char *text, struct secret *ssh, struct err *err)
 	ssh->id = equal != NULL ? xstrndup(text, (size_t)(equal - text)) : xstrdup(text);
 	if (equal != NULL) {
 		ssh->path = realpath(equal + 1, NULL);
-		return ssh->path != NULL ? 0
-					 : err_sys(err, errno, "cannot use the ssh agent '%s'",
-						   equal + 1);
+		return ssh->path != NULL
+			       ? 0
+			       : err_sys(err, errno, "cannot use the ssh agent '%s'", equal + 1);
 	}
 	const char *agent = getenv("SSH_AUTH_SOCK");
 	if (str_is_empty(agent)) {
 		err_set(err, ERR_USAGE, "--ssh %s: there is no ssh agent: SSH_AUTH_SOCK is not set",
 			text);
-		return err_hint(err, "Start one with ssh-agent, or name its socket: --ssh %s=SOCKET.",
+		return err_hint(err,
+				"Start one with ssh-agent, or name its socket: --ssh %s=SOCKET.",
 				text);
 	}
 	ssh->path = xstrdup(agent);
@@ -256,8 +257,8 @@ static int read_timestamp(struct build *build, struct err *err)
 	if (parse_i64(text, &build->timestamp_s) < 0 || build->timestamp_s < 0 ||
 	    build->timestamp_s > INT64_C(253402300799))
 		return err_set(err, ERR_USAGE,
-			       "invalid %s '%s': it must be a number of seconds since 1970",
-			       option, text);
+			       "invalid %s '%s': it must be a number of seconds since 1970", option,
+			       text);
 	build->has_timestamp = true;
 	return 0;
 }
@@ -293,8 +294,8 @@ static int read_pull(struct build *build, struct err *err)
 static int read_platform(struct build *build, struct err *err)
 {
 	const struct image_pull_opts *pull = &build->opts->run.pull;
-	const char *text = build->opts->platforms.count > 0 ? build->opts->platforms.items[0]
-							    : pull->platform;
+	const char *text =
+		build->opts->platforms.count > 0 ? build->opts->platforms.items[0] : pull->platform;
 	struct platform host = { 0 }, wanted = { 0 };
 
 	platform_here(&host);
@@ -369,9 +370,19 @@ static int pull_bases(struct build *build, struct err *err)
 static void warn_unused_args(struct build *build)
 {
 	static const char *const predefined[] = {
-		"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY", "https_proxy",    "FTP_PROXY",
-		"ftp_proxy",   "NO_PROXY",   "no_proxy",    "ALL_PROXY",      "all_proxy",
-		"BUILDKIT_INLINE_CACHE",     "SOURCE_DATE_EPOCH", HOST_ARCH,
+		"HTTP_PROXY",
+		"http_proxy",
+		"HTTPS_PROXY",
+		"https_proxy",
+		"FTP_PROXY",
+		"ftp_proxy",
+		"NO_PROXY",
+		"no_proxy",
+		"ALL_PROXY",
+		"all_proxy",
+		"BUILDKIT_INLINE_CACHE",
+		"SOURCE_DATE_EPOCH",
+		HOST_ARCH,
 	};
 	cleanup_strv struct strv unused = STRV_INIT;
 

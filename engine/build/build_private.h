@@ -30,13 +30,13 @@ struct worker;
 /** What an instruction finds and changes. */
 struct state {
 	struct image_new image;
-	struct digest key;	/* of all steps so far */
-	struct strv args;	/* NAME=VALUE of ARG in this stage */
-	struct strv shell;	/* SHELL, or the default */
-	int64_t created_ns;	/* of the last step */
-	bool own_cmd;		/* CMD was said in this stage: ENTRYPOINT keeps it */
-	struct digest base_id;	/* the image it started from, "" scratch */
-	struct strv onbuild;	/* triggers of the base that are to run now */
+	struct digest key;	 /* of all steps so far */
+	struct strv args;	 /* NAME=VALUE of ARG in this stage */
+	struct strv shell;	 /* SHELL, or the default */
+	int64_t created_ns;	 /* of the last step */
+	bool own_cmd;		 /* CMD was said in this stage: ENTRYPOINT keeps it */
+	struct digest base_id;	 /* the image it started from, "" scratch */
+	struct strv onbuild;	 /* triggers of the base that are to run now */
 	size_t base_layer_count; /* layers that are not of this build */
 };
 void state_release(struct state *state);
@@ -57,20 +57,20 @@ struct digest *state_layers(const struct state *state);
 enum stage_phase { STAGE_WAITING, STAGE_RUNNING, STAGE_DONE };
 
 struct stage {
-	char *name;		 /* lower case, or NULL */
+	char *name; /* lower case, or NULL */
 	const struct df_instruction *from;
-	size_t first, end;	 /* its instructions: [first, end) of the Dockerfile */
-	char *base;		 /* image, stage or context, expanded */
-	char *platform;		 /* --platform, expanded; NULL: the build's */
-	ssize_t base_stage;	 /* index, or -1 */
-	ssize_t base_context;	 /* of build->contexts, or -1 */
+	size_t first, end;    /* its instructions: [first, end) of the Dockerfile */
+	char *base;	      /* image, stage or context, expanded */
+	char *platform;	      /* --platform, expanded; NULL: the build's */
+	ssize_t base_stage;   /* index, or -1 */
+	ssize_t base_context; /* of build->contexts, or -1 */
 	struct image *base_image;
 	bool needed;
 	unsigned number; /* among the needed, from 1 on */
 	enum stage_phase phase;
 	struct state state;
-	size_t next;	   /* instruction that is to be done */
-	unsigned step;	   /* number of that */
+	size_t next;			 /* instruction that is to be done */
+	unsigned step;			 /* number of that */
 	struct df_instruction *triggers; /* of ONBUILD; run before the stage's own */
 	size_t trigger_count, next_trigger;
 	struct worker *worker;
@@ -79,9 +79,9 @@ struct stage {
 /* ---- contexts ---- */
 
 struct context {
-	char *name;	/* of --build-context; NULL: the main one */
-	int dir_fd;	/* -1: none (a Dockerfile on stdin) */
-	char *image;	/* docker-image: or container-image: */
+	char *name;  /* of --build-context; NULL: the main one */
+	int dir_fd;  /* -1: none (a Dockerfile on stdin) */
+	char *image; /* docker-image: or container-image: */
 	struct ignore ignore;
 	struct file_memo *memo;
 	struct staging staging; /* what was made for it */
@@ -102,9 +102,9 @@ struct build {
 	struct dockerfile file;
 	struct context *contexts; /* the first is the main one */
 	size_t context_count;
-	struct strv args;	  /* NAME=VALUE: --build-arg, files */
-	struct strv used_args;	  /* names that an ARG declared */
-	struct strv global_args;  /* ARG before the first FROM */
+	struct strv args;	 /* NAME=VALUE: --build-arg, files */
+	struct strv used_args;	 /* names that an ARG declared */
+	struct strv global_args; /* ARG before the first FROM */
 	struct secret *secrets, *ssh;
 	size_t secret_count, ssh_count;
 	struct stage *stages;
@@ -115,7 +115,7 @@ struct build {
 	bool foreign;		   /* other than this machine's */
 	int64_t timestamp_s;
 	bool has_timestamp;
-	int pull; /* enum pull_policy */
+	int pull;	       /* enum pull_policy */
 	struct image **images; /* of COPY --from and mounts, by name, opened once */
 	struct strv image_names;
 	int exit_status;
@@ -183,12 +183,12 @@ char *state_join_workdir(const struct state *state, const char *text);
 enum job_kind { JOB_RUN, JOB_COPY, JOB_WORKDIR };
 
 /** Files from one place. */
-struct copy_source {
+struct build_source {
 	struct source_root root;
 	struct source_items items;
-	ssize_t stage;		    /* items are selected by the worker, in its root file system */
-	const struct image *image;  /* the same for an image */
-	struct digest *layers;	    /* of stage or image */
+	ssize_t stage;		   /* items are selected by the worker, in its root file system */
+	const struct image *image; /* the same for an image */
+	struct digest *layers;	   /* of stage or image */
 	size_t layer_count;
 	struct strv patterns;
 };
@@ -201,7 +201,7 @@ struct run_mount {
 	bool has_mode, writable, required;
 	uint64_t size_bytes;
 	enum { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED } sharing;
-	struct copy_source bind; /* BIND, CACHE with from */
+	struct build_source bind; /* BIND, CACHE with from */
 	bool has_bind;
 	const struct secret *secret; /* NULL: there is none, and it is not required */
 };
@@ -215,7 +215,7 @@ struct job {
 	struct digest *layers; /* of the stage */
 	size_t layer_count;
 	/* COPY, ADD */
-	struct copy_source *sources;
+	struct build_source *sources;
 	size_t source_count;
 	struct ignore excludes;
 	char *destination;
@@ -237,13 +237,13 @@ struct job {
 	double started;
 };
 void job_free(struct job *job);
-void copy_source_release(struct copy_source *source);
+void build_source_release(struct build_source *source);
 /** Where files come from: NULL the main context. */
-int copy_source_from(struct build *build, const struct stage *stage, const char *from,
-		     struct copy_source *source, struct err *err);
+int build_source_from(struct build *build, const struct stage *stage, const char *from,
+		      struct build_source *source, struct err *err);
 /** Select the files of a context and add their digest; of a stage or image what identifies them. */
-int copy_source_key(struct build *build, struct copy_source *source, bool parents,
-		    const struct ignore *excludes, struct sha256 *hash, struct err *err);
+int build_source_key(struct build *build, struct build_source *source, bool parents,
+		     const struct ignore *excludes, struct sha256 *hash, struct err *err);
 /** For struct df_scope; arg is the state. */
 const char *job_lookup(void *arg, const char *name);
 

@@ -34,13 +34,13 @@ void context_release(struct build *build, struct context *context)
 
 static struct context *add_context(struct build *build, const char *name)
 {
-	build->contexts = xreallocarray(build->contexts, build->context_count + 1,
-					sizeof(*build->contexts));
+	build->contexts =
+		xreallocarray(build->contexts, build->context_count + 1, sizeof(*build->contexts));
 	struct context *context = &build->contexts[build->context_count++];
 
-	*context = (struct context){
-		.name = xstrdup_null(name), .dir_fd = -1, .staging = STAGING_INIT
-	};
+	*context = (struct context){ .name = xstrdup_null(name),
+				     .dir_fd = -1,
+				     .staging = STAGING_INIT };
 	return context;
 }
 
@@ -87,9 +87,8 @@ static int open_named(struct build *build, const char *text, struct err *err)
 		context->image = xasprintf("oci:%s", image);
 		return 0;
 	}
-	int status = context_is_remote(value)
-			     ? context_open_remote(build, context, value, err)
-			     : open_directory(build, context, value, err);
+	int status = context_is_remote(value) ? context_open_remote(build, context, value, err)
+					      : open_directory(build, context, value, err);
 	return status < 0 ? err_wrap(err, "in --build-context '%s'", name) : 0;
 }
 
@@ -170,11 +169,10 @@ static const char *base_name(const char *path)
 static int read_in_context(const struct context *context, const char *name, size_t limit,
 			   struct strbuf *text, struct err *err)
 {
-	cleanup_fd int fd =
-		context->dir_fd < 0
-			? -ENOENT
-			: path_open_in_root(context->dir_fd, name,
-					    O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	cleanup_fd int fd = context->dir_fd < 0
+				    ? -ENOENT
+				    : path_open_in_root(context->dir_fd, name,
+							O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	struct stat st;
 
 	if (fd == -ENOENT || fd == -ENOTDIR)
@@ -206,8 +204,9 @@ static int read_named(struct build *build, const char *path, bool local, struct 
 		if (errno != ENOENT && errno != ENOTDIR)
 			return err_sys(err, errno, "cannot read '%s'", path);
 	}
-	int found = path[0] == '/' && local ? 0
-					    : read_in_context(context, path, DF_LIMIT_BYTES, text, err);
+	int found = path[0] == '/' && local
+			    ? 0
+			    : read_in_context(context, path, DF_LIMIT_BYTES, text, err);
 	if (found == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no Dockerfile '%s'", path);
 	return found < 0 ? -1 : 0;
@@ -219,8 +218,8 @@ static int read_default(struct build *build, const char *shown, struct strbuf *t
 	static const char *const names[] = { "Containerfile", "Dockerfile" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		int found = read_in_context(&build->contexts[0], names[i], DF_LIMIT_BYTES, text,
-					    err);
+		int found =
+			read_in_context(&build->contexts[0], names[i], DF_LIMIT_BYTES, text, err);
 
 		if (found < 0)
 			return -1;
@@ -249,8 +248,8 @@ static int read_ignore(struct build *build, const char *dockerfile, bool local, 
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
 	if (build->opts->ignorefile != NULL) {
-		int status = fd_read_file(AT_FDCWD, build->opts->ignorefile, &text,
-					  IGNORE_LIMIT_BYTES);
+		int status =
+			fd_read_file(AT_FDCWD, build->opts->ignorefile, &text, IGNORE_LIMIT_BYTES);
 
 		if (status < 0)
 			return err_sys(err, -status, "cannot read the ignore file '%s'",

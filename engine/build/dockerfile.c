@@ -167,7 +167,8 @@ static void heredoc_candidates(const char *text, char escape, struct strv *words
 		const char *end = p + 2;
 		char inner = '\0';
 
-		for (; *end != '\0' && (inner != '\0' || strchr(" \t\n;|&<>()", *end) == NULL); end++) {
+		for (; *end != '\0' && (inner != '\0' || strchr(" \t\n;|&<>()", *end) == NULL);
+		     end++) {
 			if (inner != '\0' && *end == inner)
 				inner = '\0';
 			else if (inner == '\0' && (*end == '"' || *end == '\''))
@@ -363,8 +364,8 @@ static int parse_file(struct dockerfile *file, struct err *err)
 	return 0;
 }
 
-int dockerfile_parse(const char *name, const char *text, size_t length,
-		     struct dockerfile *ret_file, struct err *err)
+int dockerfile_parse(const char *name, const char *text, size_t length, struct dockerfile *ret_file,
+		     struct err *err)
 {
 	struct dockerfile file = DOCKERFILE_INIT;
 

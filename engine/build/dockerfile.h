@@ -90,8 +90,8 @@ void dockerfile_release(struct dockerfile *file);
 void df_instruction_release(struct df_instruction *item);
 
 /** ERR_USAGE with "NAME:LINE: INSTRUCTION ...". */
-int dockerfile_parse(const char *name, const char *text, size_t length,
-		     struct dockerfile *ret_file, struct err *err);
+int dockerfile_parse(const char *name, const char *text, size_t length, struct dockerfile *ret_file,
+		     struct err *err);
 /** One instruction that stands alone: of ONBUILD. in_onbuild: FROM, MAINTAINER and ONBUILD are refused. */
 int df_parse_one(const char *name, unsigned line, const char *text, char escape,
 		 struct df_instruction *ret_item, struct err *err);

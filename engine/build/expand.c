@@ -84,7 +84,8 @@ static void remove_part(struct strbuf *out, const char *value, const char *patte
 			strbuf_adds(out, value + cut);
 			return;
 		}
-		if (op == '%' && df_pattern_match(pattern, pattern_length, value + length - cut, cut)) {
+		if (op == '%' &&
+		    df_pattern_match(pattern, pattern_length, value + length - cut, cut)) {
 			strbuf_add(out, value, length - cut);
 			return;
 		}
@@ -316,8 +317,9 @@ static int expand_until(struct expander *expander, const char *stops, bool quote
 				continue;
 			}
 			/* in a here-document only the dollar and the escape itself are special; in double quotes the quote, too */
-			bool special = raw ? next == '$' || next == escape
-					   : quote == '\0' || next == '"' || next == '$' || next == escape;
+			bool special =
+				raw ? next == '$' || next == escape
+				    : quote == '\0' || next == '"' || next == '$' || next == escape;
 			if (!special)
 				strbuf_addc(out, c);
 			strbuf_addc(out, next);

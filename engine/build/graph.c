@@ -44,9 +44,9 @@ static const char *lookup_global(void *arg, const char *name)
 
 static char *expand_global(struct build *build, const char *text, struct err *err)
 {
-	const struct df_scope scope = {
-		.escape = build->file.escape, .lookup = lookup_global, .arg = build
-	};
+	const struct df_scope scope = { .escape = build->file.escape,
+					.lookup = lookup_global,
+					.arg = build };
 
 	return df_expand(&scope, text, err);
 }
@@ -195,8 +195,7 @@ static void need(struct build *build, size_t index);
 
 static void need_from(struct build *build, const char *name, size_t before)
 {
-	ssize_t found = graph_find_context(build, name) >= 0 ? -1
-							      : graph_find(build, name, before);
+	ssize_t found = graph_find_context(build, name) >= 0 ? -1 : graph_find(build, name, before);
 
 	if (found >= 0)
 		need(build, (size_t)found);

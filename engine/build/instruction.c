@@ -286,8 +286,8 @@ static int read_onbuild(const struct reader *reader, struct err *err)
 		return -1;
 	int status = df_parse_one(reader->file, reader->line, reader->item->rest, reader->escape,
 				  &inner, err);
-	if (status == 0 && (inner.kind == DF_ONBUILD || inner.kind == DF_FROM ||
-			    inner.kind == DF_MAINTAINER))
+	if (status == 0 &&
+	    (inner.kind == DF_ONBUILD || inner.kind == DF_FROM || inner.kind == DF_MAINTAINER))
 		status = failed(reader, err, "%s is not allowed", df_kind_name(inner.kind));
 	df_instruction_release(&inner);
 	return status;
@@ -302,7 +302,7 @@ static const char *const copy_flags[] = { "from",    "chown",	"chmod", "link",
 					  "parents", "exclude", NULL };
 static const char *const from_flags[] = { "platform", NULL };
 static const char *const run_flags[] = { "mount", "network", "security", "device", NULL };
-static const char *const health_flags[] = { "interval",	     "timeout", "start-period",
+static const char *const health_flags[] = { "interval",	      "timeout", "start-period",
 					    "start-interval", "retries", NULL };
 
 static const struct kind_info {

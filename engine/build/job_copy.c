@@ -23,12 +23,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void copy_source_release(struct copy_source *source)
+void build_source_release(struct build_source *source)
 {
 	source_items_release(&source->items);
 	strv_release(&source->patterns);
 	free(source->layers);
-	*source = (struct copy_source){ 0 };
+	*source = (struct build_source){ 0 };
 }
 
 void job_free(struct job *job)
@@ -36,7 +36,7 @@ void job_free(struct job *job)
 	if (job == NULL)
 		return;
 	for (size_t i = 0; i < job->source_count; i++)
-		copy_source_release(&job->sources[i]);
+		build_source_release(&job->sources[i]);
 	free(job->sources);
 	for (size_t i = 0; i < job->mount_count; i++)
 		run_mount_release(&job->mounts[i]);
@@ -60,8 +60,8 @@ void job_free(struct job *job)
 
 /* ---- plan ---- */
 
-int copy_source_from(struct build *build, const struct stage *stage, const char *from,
-		     struct copy_source *source, struct err *err)
+int build_source_from(struct build *build, const struct stage *stage, const char *from,
+		      struct build_source *source, struct err *err)
 {
 	struct from_place place = { .stage = -1, .context = 0 };
 
@@ -99,8 +99,8 @@ int copy_source_from(struct build *build, const struct stage *stage, const char 
 	return 0;
 }
 
-int copy_source_key(struct build *build, struct copy_source *source, bool parents,
-		    const struct ignore *excludes, struct sha256 *hash, struct err *err)
+int build_source_key(struct build *build, struct build_source *source, bool parents,
+		     const struct ignore *excludes, struct sha256 *hash, struct err *err)
 {
 	(void)build;
 	if (source->layers != NULL) {
@@ -112,8 +112,8 @@ int copy_source_key(struct build *build, struct copy_source *source, bool parent
 		return 0;
 	}
 	for (size_t i = 0; i < source->patterns.count; i++)
-		if (source_select(&source->root, source->patterns.items[i], parents,
-				  &source->items, err) < 0)
+		if (source_select(&source->root, source->patterns.items[i], parents, &source->items,
+				  err) < 0)
 			return -1;
 	return source_digest(&source->root, &source->items, excludes, hash, err);
 }
@@ -202,7 +202,8 @@ static int read_words(struct build *build, struct job *job, struct strv *pattern
 	for (size_t i = 0; i < item->words.count; i++) {
 		bool last = i + 1 == item->words.count;
 
-		if (!last && heredoc < item->heredoc_count && is_heredoc_word(item->words.items[i])) {
+		if (!last && heredoc < item->heredoc_count &&
+		    is_heredoc_word(item->words.items[i])) {
 			if (add_heredoc(build, job, &item->heredocs[heredoc++], err) < 0)
 				return -1;
 			continue;
@@ -246,17 +247,16 @@ int job_plan_copy(struct build *build, struct job *job, struct err *err)
 	job->is_add = item->kind == DF_ADD;
 	job->sources = xcalloc(1, sizeof(*job->sources));
 	job->source_count = 1;
-	struct copy_source *source = &job->sources[0];
+	struct build_source *source = &job->sources[0];
 
 	source->stage = -1;
 	source->root.dir_fd = -1;
-	if (read_flags(build, job, err) < 0 ||
-	    read_words(build, job, &source->patterns, err) < 0)
+	if (read_flags(build, job, err) < 0 || read_words(build, job, &source->patterns, err) < 0)
 		return -1;
 	read_destination(job, source->patterns.count + job->file_names.count + job->urls.count);
 	if (source->patterns.count > 0 &&
-	    (copy_source_from(build, job->stage, df_flag(item, "from"), source, err) < 0 ||
-	     copy_source_key(build, source, job->parents, &job->excludes, hash, err) < 0))
+	    (build_source_from(build, job->stage, df_flag(item, "from"), source, err) < 0 ||
+	     build_source_key(build, source, job->parents, &job->excludes, hash, err) < 0))
 		return -1;
 	if (source->items.count > 1)
 		job->destination_is_dir = true;
@@ -302,7 +302,7 @@ static int open_root(struct copy_work *work, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "cannot open a directory in the store") : fd;
 }
 
-static int place_source(struct copy_work *work, struct place *place, struct copy_source *source,
+static int place_source(struct copy_work *work, struct place *place, struct build_source *source,
 			struct err *err)
 {
 	const struct job *job = work->job;
@@ -322,11 +322,11 @@ static int place_source(struct copy_work *work, struct place *place, struct copy
 	bool into_dir = job->destination_is_dir || source->items.count > 1;
 	for (size_t i = 0; i < source->items.count; i++) {
 		const struct source_item *item = &source->items.items[i];
-		cleanup_free char *path =
-			!job->parents ? xstrdup(job->destination)
-				      : xasprintf("%s/%s%s%s", job->destination, item->keep,
-						  item->is_dir ? "/" : "",
-						  item->is_dir ? item->name : "");
+		cleanup_free char *path = !job->parents
+						  ? xstrdup(job->destination)
+						  : xasprintf("%s/%s%s%s", job->destination,
+							      item->keep, item->is_dir ? "/" : "",
+							      item->is_dir ? item->name : "");
 		int status = 0;
 
 		if (job->is_add && job->unpack && !item->is_dir && source->layers == NULL) {
@@ -419,7 +419,7 @@ int job_work_copy(struct build *build, struct job *job, struct job_result *resul
 	struct rootfs rootfs = ROOTFS_INIT;
 	struct rootfs source_rootfs = ROOTFS_INIT;
 	struct copy_work work = { .build = build, .job = job };
-	struct copy_source *source = &job->sources[0];
+	struct build_source *source = &job->sources[0];
 	int status = 0;
 
 	if (!job->link || job->chown != NULL) {

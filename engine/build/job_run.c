@@ -128,8 +128,10 @@ static int read_network(struct build *build, struct job *job, struct err *err)
 			       "--device is not supported: devices of a CDI specification are not "
 			       "known here");
 	if (security != NULL && !str_equal(security, "sandbox")) {
-		err_set(err, ERR_DENIED, "--security=%.40s is not allowed: a step gets the default "
-					 "profile", security);
+		err_set(err, ERR_DENIED,
+			"--security=%.40s is not allowed: a step gets the default "
+			"profile",
+			security);
 		return err_hint(err, "What steps may do is said on the command line: --cap-add, "
 				     "--security-opt.");
 	}
@@ -150,17 +152,16 @@ static int read_mount(struct build *build, struct job *job, const char *text, st
 
 	if (run_mount_parse(build, job->stage, text, &mount, err) < 0)
 		return -1;
-	job->mounts =
-		xreallocarray(job->mounts, job->mount_count + 1, sizeof(*job->mounts));
+	job->mounts = xreallocarray(job->mounts, job->mount_count + 1, sizeof(*job->mounts));
 	job->mounts[job->mount_count++] = mount;
 	struct run_mount *added = &job->mounts[job->mount_count - 1];
 
 	if (added->type == MOUNT_BIND || (added->type == MOUNT_CACHE && added->from != NULL)) {
 		added->has_bind = true;
-		if (copy_source_from(build, job->stage, added->from, &added->bind, err) < 0)
+		if (build_source_from(build, job->stage, added->from, &added->bind, err) < 0)
 			return -1;
 		strv_add(&added->bind.patterns, added->source != NULL ? added->source : "/");
-		if (copy_source_key(build, &added->bind, false, NULL, hash, err) < 0)
+		if (build_source_key(build, &added->bind, false, NULL, hash, err) < 0)
 			return err_wrap(err, "--mount");
 	}
 	return 0;
@@ -192,9 +193,10 @@ int job_plan_run(struct build *build, struct job *job, struct err *err)
 	sha256_final_digest(hash, &files);
 
 	cleanup_free char *argv = strv_join(&job->argv, "\n");
-	const char *const texts[] = { "RUN",   argv,
-				      key_text.data, env.data,
-				      files.text,    job->network != NULL ? job->network : "" };
+	const char *const texts[] = {
+		"RUN",	  argv,	      key_text.data,
+		env.data, files.text, job->network != NULL ? job->network : ""
+	};
 	cache_key_next(&state->key, texts, ARRAY_SIZE(texts), &job->key);
 	return 0;
 }
@@ -204,10 +206,10 @@ int job_plan_run(struct build *build, struct job *job, struct err *err)
 struct mount_work {
 	struct build *build;
 	struct job *job;
-	int mounts_fd;	 /* "mounts" in the staging directory */
+	int mounts_fd; /* "mounts" in the staging directory */
 	int cache_dir_fd;
 	struct rootfs *rootfs; /* per mount: where its files come from */
-	int secrets_fd;	 /* below the runtime directory, which is in memory */
+	int secrets_fd;	       /* below the runtime directory, which is in memory */
 };
 
 /* The directory of a cache, by what names it. */
@@ -223,7 +225,7 @@ static int place_bind(struct mount_work *work, size_t index, int target_dir_fd, 
 		      struct err *err)
 {
 	struct run_mount *mount = &work->job->mounts[index];
-	struct copy_source *source = &mount->bind;
+	struct build_source *source = &mount->bind;
 	cleanup_fd int source_fd = -1;
 	struct place place = { .keep_xattrs = source->layers != NULL,
 			       .keep_owner = source->layers != NULL };
@@ -263,8 +265,8 @@ static int place_cache(struct mount_work *work, size_t index, struct err *err)
 		return errno == EEXIST
 			       ? 0
 			       : err_sys(err, errno, "cannot make the cache '%s'", mount->id);
-	cleanup_fd int dir_fd = openat(work->cache_dir_fd, name,
-				       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int dir_fd =
+		openat(work->cache_dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd < 0 || mkdirat(dir_fd, "data", 0700) < 0)
 		return err_sys(err, errno, "cannot make the cache '%s'", mount->id);
 	if (mount->has_bind && (unlinkat(dir_fd, "data", AT_REMOVEDIR) < 0 ||
@@ -272,8 +274,7 @@ static int place_cache(struct mount_work *work, size_t index, struct err *err)
 		return -1;
 	cleanup_fd int data_fd =
 		openat(dir_fd, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (data_fd < 0 || fchown(data_fd, mount->uid, mount->gid) < 0 ||
-	    fchmod(data_fd, mode) < 0)
+	if (data_fd < 0 || fchown(data_fd, mount->uid, mount->gid) < 0 || fchmod(data_fd, mode) < 0)
 		return err_sys(err, errno, "cannot make the cache '%s'", mount->id);
 	return 0;
 }
@@ -411,8 +412,7 @@ static void list_mounts(const struct mount_work *work, const char *staging_path,
 		case MOUNT_BIND: {
 			const struct source_items *items = &mount->bind.items;
 			bool is_dir = items->count != 1 || items->items[0].is_dir;
-			cleanup_free char *dir =
-				xasprintf("%s/mounts/%zu/data", staging_path, i);
+			cleanup_free char *dir = xasprintf("%s/mounts/%zu/data", staging_path, i);
 
 			/* items of a stage were selected in the namespace: look what is there */
 			if (items->count == 0)
@@ -547,7 +547,7 @@ static int prepare_mounts(struct mount_work *work, struct strv *env, struct err 
 	if (prepare_secrets(work, env, err) < 0)
 		return -1;
 	for (size_t i = 0; status == 0 && i < job->mount_count; i++) {
-		const struct copy_source *source = &job->mounts[i].bind;
+		const struct build_source *source = &job->mounts[i].bind;
 		const struct rootfs_request request = {
 			.diff_ids = source->layers,
 			.diff_id_count = source->layer_count,
@@ -612,11 +612,9 @@ static int open_secrets(struct mount_work *work, char **ret_path, struct err *er
 int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr_fd,
 		 struct job_result *result, struct err *err)
 {
-	struct mount_work work = { .build = build,
-				   .job = job,
-				   .mounts_fd = -1,
-				   .cache_dir_fd = -1,
-				   .secrets_fd = -1 };
+	struct mount_work work = {
+		.build = build, .job = job, .mounts_fd = -1, .cache_dir_fd = -1, .secrets_fd = -1
+	};
 	cleanup_free char *staging_path =
 		xasprintf("%s/tmp/%s", build->engine->store->root_path, job->staging.name);
 	cleanup_free char *secrets_path = NULL;
@@ -660,8 +658,7 @@ int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr
 void job_run_cleanup(struct build *build, const struct job *job)
 {
 	struct err ignored = { 0 }; /* lost at the next boot anyway */
-	cleanup_fd int dir_fd =
-		store_open_run_dir(build->engine->store, "build", false, &ignored);
+	cleanup_fd int dir_fd = store_open_run_dir(build->engine->store, "build", false, &ignored);
 
 	if (dir_fd >= 0 && needs_namespace(job))
 		store_remove_tree(build->engine->store, dir_fd, job->id.text, &ignored);

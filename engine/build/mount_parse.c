@@ -15,12 +15,12 @@
 
 #include <string.h>
 
-#define BIND  (1U << MOUNT_BIND)
-#define CACHE (1U << MOUNT_CACHE)
-#define TMPFS (1U << MOUNT_TMPFS)
+#define BIND   (1U << MOUNT_BIND)
+#define CACHE  (1U << MOUNT_CACHE)
+#define TMPFS  (1U << MOUNT_TMPFS)
 #define SECRET (1U << MOUNT_SECRET)
-#define SSH   (1U << MOUNT_SSH)
-#define ALL   (BIND | CACHE | TMPFS | SECRET | SSH)
+#define SSH    (1U << MOUNT_SSH)
+#define ALL    (BIND | CACHE | TMPFS | SECRET | SSH)
 
 static const char *const type_names[] = {
 	[MOUNT_BIND] = "bind",	   [MOUNT_CACHE] = "cache", [MOUNT_TMPFS] = "tmpfs",
@@ -82,7 +82,7 @@ void run_mount_release(struct run_mount *mount)
 	free(mount->from);
 	free(mount->id);
 	free(mount->env);
-	copy_source_release(&mount->bind);
+	build_source_release(&mount->bind);
 	*mount = (struct run_mount){ 0 };
 }
 

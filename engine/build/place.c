@@ -271,8 +271,8 @@ static int place_directory(struct placing *placing, int parent_fd, const struct 
 		if (errno != EEXIST)
 			return fail(err, errno, "make directory", entry->path);
 		cleanup_free char *full = xasprintf("%s/%s", placing->base, entry->path);
-		cleanup_fd int there_fd = path_open_in_root(placing->place->root_fd, full,
-							    O_PATH | O_DIRECTORY, 0);
+		cleanup_fd int there_fd =
+			path_open_in_root(placing->place->root_fd, full, O_PATH | O_DIRECTORY, 0);
 		if (there_fd == -ENOTDIR || there_fd == -ENOENT)
 			return err_set(err, ERR_USAGE,
 				       "cannot copy the directory '%.200s' onto a file", full);
@@ -376,8 +376,8 @@ static int visit(void *arg, const struct source_entry *entry, struct err *err)
 		if (S_ISDIR(entry->st.st_mode)) {
 			if (!placing->base_made)
 				return 0;
-			cleanup_fd int dir_fd = openat(placing->base_fd, ".",
-						       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			cleanup_fd int dir_fd =
+				openat(placing->base_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			return dir_fd < 0 ? fail(err, errno, "open directory", placing->base)
 					  : finish_dir(placing, dir_fd, entry, err);
 		}
@@ -412,8 +412,8 @@ static int set_times(struct placing *placing, struct err *err)
 	for (size_t i = placing->dirs.count; i-- > 0;) {
 		const char *path = placing->dirs.items[i];
 		cleanup_free char *full = xasprintf("%s/%s", placing->base, path);
-		cleanup_fd int fd = path_open_in_root(placing->place->root_fd, full,
-						      O_RDONLY | O_DIRECTORY, 0);
+		cleanup_fd int fd =
+			path_open_in_root(placing->place->root_fd, full, O_RDONLY | O_DIRECTORY, 0);
 
 		if (fd < 0 || futimens(fd, placing->times[i]) < 0)
 			return fail(err, fd < 0 ? -fd : errno, "set the times of", full);

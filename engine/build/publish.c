@@ -206,8 +206,9 @@ static void put_created(struct build *build, struct state *state)
 /* What the base said about docker's own things is not true for this image. */
 static void drop_base_members(json_t *config)
 {
-	static const char *const names[] = { "id", "parent", "container", "container_config",
-					     "docker_version", "throwaway" };
+	static const char *const names[] = {
+		"id", "parent", "container", "container_config", "docker_version", "throwaway"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		json_object_del(config, names[i]);

@@ -514,8 +514,7 @@ static int advance(struct schedule *schedule, struct stage *stage, struct err *e
 	if (!stage->needed || stage->phase == STAGE_DONE || stage->worker != NULL)
 		return 0;
 	if (stage->phase == STAGE_WAITING) {
-		if (stage->base_stage >= 0 &&
-		    build->stages[stage->base_stage].phase != STAGE_DONE)
+		if (stage->base_stage >= 0 && build->stages[stage->base_stage].phase != STAGE_DONE)
 			return 0;
 		if (begin_stage(build, stage, err) < 0)
 			return -1;

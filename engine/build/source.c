@@ -238,8 +238,7 @@ static bool is_left_out(struct walk *walk, bool *ret_descend)
 	*ret_descend = true;
 	strbuf_clear(&walk->full);
 	strbuf_addf(&walk->full, "%s%s%s", walk->item->path,
-		    *walk->item->path != '\0' && walk->path.length > 0 ? "/" : "",
-		    walk->path.data);
+		    *walk->item->path != '\0' && walk->path.length > 0 ? "/" : "", walk->path.data);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		/* --exclude counts from the item when that is a directory, and from the root as well */
 		if (lists[i] == NULL || walk->full.length == 0)
@@ -264,9 +263,8 @@ static int walk_one(struct walk *walk, struct level *level, int dir_fd, const ch
 
 	strbuf_addf(&walk->path, "%s%s", length > 0 ? "/" : "", name);
 	bool out = is_left_out(walk, &descend);
-	cleanup_fd int fd = out && !descend
-				    ? -1
-				    : openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int fd =
+		out && !descend ? -1 : openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd >= 0) {
 		struct level below = { .above = level, .path_length = walk->path.length };
@@ -356,8 +354,7 @@ static int file_digest(struct digesting *digesting, const struct source_entry *e
 	fd_proc_path(entry->fd, path);
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return fail(err, errno, "read",
-			    *entry->path != '\0' ? entry->path : entry->name);
+		return fail(err, errno, "read", *entry->path != '\0' ? entry->path : entry->name);
 	cleanup_sha256 struct sha256 *hash = sha256_new();
 	if (digesting->block == NULL)
 		digesting->block = xmalloc(BLOCK_SIZE);

@@ -30,9 +30,9 @@ struct source_root {
 };
 
 struct source_item {
-	char *path;   /* below the root, as it was matched: "a/b" */
-	char *name;   /* last component, for a destination that is a directory; "" of the root itself */
-	char *keep;   /* with --parents: the directories to make, "a" or "" */
+	char *path; /* below the root, as it was matched: "a/b" */
+	char *name; /* last component, for a destination that is a directory; "" of the root itself */
+	char *keep; /* with --parents: the directories to make, "a" or "" */
 	bool is_dir;
 	int fd; /* O_PATH */
 };

@@ -122,9 +122,8 @@ const char *state_user(const struct state *state)
 char *state_join_workdir(const struct state *state, const char *text)
 {
 	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
-	cleanup_free char *whole = text[0] == '/'
-					   ? xstrdup(text)
-					   : xasprintf("/%s/%s", state_workdir(state), text);
+	cleanup_free char *whole =
+		text[0] == '/' ? xstrdup(text) : xasprintf("/%s/%s", state_workdir(state), text);
 
 	path_clean(&clean, whole);
 	return strbuf_take(&clean);

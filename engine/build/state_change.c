@@ -22,9 +22,9 @@ static const char *lookup(void *arg, const char *name)
 
 static struct df_scope scope_of(const struct build *build, const struct state *state)
 {
-	return (struct df_scope){
-		.escape = build->file.escape, .lookup = lookup, .arg = (void *)state
-	};
+	return (struct df_scope){ .escape = build->file.escape,
+				  .lookup = lookup,
+				  .arg = (void *)state };
 }
 
 char *state_expand(const struct build *build, const struct state *state, const char *text,
@@ -204,8 +204,8 @@ static int expose_one(struct state *state, const char *text, struct err *err)
 		*dash = '\0';
 	if ((strcasecmp(protocol, "tcp") != 0 && strcasecmp(protocol, "udp") != 0 &&
 	     strcasecmp(protocol, "sctp") != 0) ||
-	    parse_u16(range, &first) < 0 ||
-	    parse_u16(dash != NULL ? dash + 1 : range, &last) < 0 || first > last || first == 0) {
+	    parse_u16(range, &first) < 0 || parse_u16(dash != NULL ? dash + 1 : range, &last) < 0 ||
+	    first > last || first == 0) {
 		cleanup_strbuf struct strbuf shown = STRBUF_INIT;
 
 		strbuf_add_escaped(&shown, text);
@@ -253,8 +253,7 @@ static int change_volume(const struct build *build, struct state *state,
 }
 
 /* CMD, ENTRYPOINT: a list, or words for the shell; an empty list takes it away. */
-static void change_command(struct state *state, const struct df_instruction *item,
-			   const char *key)
+static void change_command(struct state *state, const struct df_instruction *item, const char *key)
 {
 	cleanup_strv struct strv words = STRV_INIT;
 

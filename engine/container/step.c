@@ -24,14 +24,13 @@
 /* The files that start writes are mounted from the staging directory, not from containers/ID. */
 static void move_sources(struct create *create, const struct container_step *step)
 {
-	cleanup_free char *prefix = xasprintf("%s/containers/%s/",
-					      create->engine->store->root_path, create->id.text);
+	cleanup_free char *prefix =
+		xasprintf("%s/containers/%s/", create->engine->store->root_path, create->id.text);
 	json_t *item;
 	size_t i;
 
 	json_array_foreach (json_object_get(create->spec, "mounts"), i, item) {
-		const char *rest =
-			str_after(json_get_string(item, "", "source", NULL), prefix);
+		const char *rest = str_after(json_get_string(item, "", "source", NULL), prefix);
 
 		if (rest == NULL)
 			continue;
@@ -73,8 +72,8 @@ static void note_mount_points(const json_t *spec, struct strv *mount_points)
 	}
 }
 
-static int plan(struct create *create, const struct container_step *step,
-		struct strv *mount_points, struct err *err)
+static int plan(struct create *create, const struct container_step *step, struct strv *mount_points,
+		struct err *err)
 {
 	json_t *layers = json_array();
 	json_t *item;
@@ -188,16 +187,15 @@ static int walk(struct start *start, const struct container_step *step, int *ret
 	network_abort(&start->handle);
 	if (start->cgroup.path != NULL)
 		cgroup_destroy(start->cgroup.path, &ignored);
-	*ret_status = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
-					       : WEXITSTATUS(wait_status);
+	*ret_status =
+		WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 	return status;
 }
 
 static void remove_run_dir(struct engine *engine, const struct object_id *id)
 {
 	struct err ignored = { 0 }; /* the directory is lost at the next boot anyway */
-	cleanup_fd int dir_fd =
-		store_open_run_dir(engine->store, RUN_CONTAINERS, false, &ignored);
+	cleanup_fd int dir_fd = store_open_run_dir(engine->store, RUN_CONTAINERS, false, &ignored);
 
 	if (dir_fd >= 0)
 		path_remove_tree(dir_fd, id->text);

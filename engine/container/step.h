@@ -18,15 +18,16 @@
 struct err;
 
 struct container_step {
-	const struct container_create_opts *opts; /* network, limits, hosts, volumes: what the build's options say */
-	const json_t *image_config; /* the "config" object: Env, User, WorkingDir */
+	const struct container_create_opts
+		*opts; /* network, limits, hosts, volumes: what the build's options say */
+	const json_t *image_config;  /* the "config" object: Env, User, WorkingDir */
 	const struct digest *layers; /* lowest first */
 	size_t layer_count;
 	const struct strv *argv;
 	const struct object_id *id;
-	int dir_fd;	      /* the staging directory */
-	const char *dir_path; /* the same, absolute */
-	const json_t *mounts; /* more OCI mounts, behind those of opts; or NULL */
+	int dir_fd;			    /* the staging directory */
+	const char *dir_path;		    /* the same, absolute */
+	const json_t *mounts;		    /* more OCI mounts, behind those of opts; or NULL */
 	int stdin_fd, stdout_fd, stderr_fd; /* borrowed */
 };
 

@@ -42,7 +42,6 @@ static json_t *empty_config(void)
 	json_t *rootfs = json_object();
 
 	platform_here(&platform);
-	json_put(config, "created", NULL);
 	json_put_string(config, "architecture", platform.architecture);
 	if (*platform.variant != '\0')
 		json_put_string(config, "variant", platform.variant);
@@ -53,7 +52,6 @@ static json_t *empty_config(void)
 	json_put(config, "rootfs", rootfs);
 	json_put(config, "history", json_array());
 	platform_release(&platform);
-	json_object_del(config, "created");
 	return config;
 }
 
