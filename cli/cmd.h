@@ -60,7 +60,7 @@ struct cli {
 	struct strv command_line; /* all words, the program's name first */
 };
 
-#define CMD_PATHS_MAX 5
+#define CMD_PATHS_MAX 6
 
 struct cmd {
 	const char *paths[CMD_PATHS_MAX];

@@ -50,6 +50,7 @@ static const char *const ps_sort_words[] = {
 };
 
 struct ps_opts {
+	bool external; /* there are never any */
 	bool all, latest, no_trunc, no_heading, namespaces, pod, quiet, size, sync;
 	struct strv filters;
 	char *format;
@@ -516,8 +517,9 @@ static const struct opt ps_opts[] = {
 	OPT_FLAG(0, "sync", struct ps_opts, sync, "read all states again (that is always so)"),
 	OPT_ALIAS("notruncate", "no-trunc"),
 	OPT_ALIAS("namespace", "ns"),
-	OPT_REFUSED(0, "external", "there are no containers of other programs in this store"),
-	OPT_REFUSED(0, "storage", "there are no containers of other programs in this store"),
+	OPT_FLAG(0, "external", struct ps_opts, external,
+		 "also those of builders (a build leaves none, so there is nothing more)"),
+	OPT_ALIAS("storage", "external"),
 	OPT_REFUSED_VALUE('w', "watch", "the program `watch` does that"),
 	OPT_END
 };

@@ -143,6 +143,8 @@ static int launch(struct start *start, const struct container_step *step, int *r
 		.userns = start->new_userns ? &start->userns : NULL,
 	};
 
+	if (start_network_ahead(start, err) < 0)
+		return -1;
 	if (runtime_sync_new(&start->sync, err) < 0 ||
 	    runtime_clone(start->plan, &io, &start->sync, &start->init_pid, ret_pid_fd, err) < 0)
 		return -1;
@@ -151,7 +153,7 @@ static int launch(struct start *start, const struct container_step *step, int *r
 		return -1;
 	if (!start->new_userns && runtime_sync_mapped(&start->sync, err) < 0)
 		return -1;
-	if (start_network(start, err) < 0)
+	if (!start->network_started && start_network(start, err) < 0)
 		return start_network_failed(start, err);
 	if (runtime_sync_wait_ready(&start->sync, err) < 0 ||
 	    network_finish(&start->network, &start->handle, err) < 0 ||
@@ -170,7 +172,8 @@ static int walk(struct start *start, const struct container_step *step, int *ret
 
 	if (start_read_config(start, err) < 0 || start_read_maps(start, err) < 0)
 		return -1;
-	if (start->new_userns && runtime_userns_start(&start->maps, &start->userns, err) < 0)
+	if (start->new_userns &&
+	    runtime_userns_start(&start->maps, start->new_network, &start->userns, err) < 0)
 		return -1;
 	status = prepare(start, err);
 	if (status == 0)

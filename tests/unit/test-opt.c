@@ -9,7 +9,7 @@
 #include "base/strbuf.h"
 #include "base/strv.h"
 #include "cli/commands.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 struct sample {
 	bool all, force, given;
