@@ -52,6 +52,9 @@ const struct noun nouns[] = {
 	X(cmd_rmi)                                                                                 \
 	X(cmd_commit)                                                                              \
 	X(cmd_export)                                                                              \
+	X(cmd_import)                                                                              \
+	X(cmd_mount)                                                                               \
+	X(cmd_unmount)                                                                             \
 	X(cmd_info)                                                                                \
 	X(cmd_version)                                                                             \
 	X(cmd_unshare)                                                                             \
@@ -67,12 +70,19 @@ const struct noun nouns[] = {
 	X(cmd_image_exists)                                                                        \
 	X(cmd_image_prune)                                                                         \
 	X(cmd_image_diff)                                                                          \
+	X(cmd_image_mount)                                                                         \
+	X(cmd_image_unmount)                                                                       \
 	X(cmd_volume_create)                                                                       \
 	X(cmd_volume_ls)                                                                           \
 	X(cmd_volume_inspect)                                                                      \
 	X(cmd_volume_exists)                                                                       \
 	X(cmd_volume_rm)                                                                           \
 	X(cmd_volume_prune)                                                                        \
+	X(cmd_volume_export)                                                                       \
+	X(cmd_volume_import)                                                                       \
+	X(cmd_volume_mount)                                                                        \
+	X(cmd_volume_unmount)                                                                      \
+	X(cmd_volume_reload)                                                                       \
 	X(cmd_secret_create)                                                                       \
 	X(cmd_secret_ls)                                                                           \
 	X(cmd_secret_inspect)                                                                      \

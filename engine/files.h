@@ -58,6 +58,36 @@ int volume_export(struct engine *engine, const struct volume *volume, int output
 int volume_import(struct engine *engine, const struct volume *volume, int archive_fd,
 		  struct err *err);
 
+/* ---- mount ------------------------------------------------------------------------------------------------------------ */
+
+/**
+ * Mount the root file system of a stopped container for the programs that are in our user and mount namespace (`dhow unshare`); it goes
+ * with that. One that is mounted already is no failure. ERR_STATE outside of such a namespace, and for a container that runs.
+ * @param ret_path  yours
+ */
+int container_mount(struct engine *engine, struct container *container, char **ret_path,
+		    struct err *err);
+/** The same for an image, read-only. */
+int image_mount(struct engine *engine, const struct image *image, char **ret_path, struct err *err);
+/** Where it is mounted, yours, or NULL. */
+char *container_mount_point(struct engine *engine, const struct container *container);
+char *image_mount_point(struct engine *engine, const struct image *image);
+/** ERR_STATE when it is not mounted. @param force  also while it is used */
+int mount_remove(const char *path, bool force, struct err *err);
+
+/* ---- import ----------------------------------------------------------------------------------------------------------- */
+
+struct image_import_opts {
+	char *message, *os, *arch, *variant, *platform;
+	struct strv changes;
+	bool quiet;
+};
+/** An image of one layer, from a tar of a root file system. @param name  as the user wrote it, or NULL; source: what the history says */
+int image_import(struct engine *engine, int archive_fd, const char *source, const char *name,
+		 const struct image_import_opts *opts, struct image **ret_image, struct err *err);
+/** Fetch a URL (http, https) into a file of no name: fd, at its start. The sandboxed fetcher does it (R14, R17). */
+int url_fetch(struct engine *engine, const char *url, struct err *err);
+
 /* ---- diff ------------------------------------------------------------------------------------------------------------- */
 
 struct file_change {

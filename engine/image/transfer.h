@@ -29,6 +29,8 @@
  * compressed or not; over the socket fd 6 one message comes with the directory to unpack into and, perhaps, a pidfd whose user
  * namespace it belongs to.
  *
+ * "get": {"op": "get", "source": {"url": "https://..."}, ...}: fd 5 is the file to write to.
+ *
  * Everything that the result names is in the store, checked; nothing is visible as an image: the record is dhow's to write.
  * SIGINT and SIGTERM end it with an error event of kind "interrupted".
  */

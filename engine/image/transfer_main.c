@@ -55,6 +55,10 @@ static int start(struct err *err)
 	/* looked up now, so that the fetcher's memory holds no half of it */
 	if (store_idmaps(store, &maps, err) < 0)
 		goto out;
+	if (str_equal(request.op, "get")) {
+		status = get_main(&request);
+		goto out;
+	}
 	if (str_equal(request.op, "untar")) {
 		status = untar_main(&request, store);
 		goto out;

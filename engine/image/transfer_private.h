@@ -92,6 +92,9 @@ int fetcher_main(const struct transfer_request *request, int supervisor_fd);
 /** "untar": unpack an archive into a directory that is sent over a socket. Writes the last event. */
 int untar_main(const struct transfer_request *request, struct store *store);
 
+/** "get": fetch a URL into a descriptor. Writes the last event. */
+int get_main(const struct transfer_request *request);
+
 /** The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status. */
 int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid);
 

@@ -159,19 +159,67 @@ capture_in()
 
 @test "cp reaches volumes of a running and of a stopped container, and keeps owners out of a "
       "stream" {
-	run_ok run - d-- name $C - v $C : / v-- network none $IMAGE sleep 1000 echo one >
-			"$T/one" run_ok cp "$T/one" $C : / v / one run_ok stop -
-				t 0 $C run_ok cp "$T/one" $C : / v / two run_ok run-- rm -
-				v $C : / v-- network none $IMAGE sh -
-				c 'chown 12:34 /v/one; cat /v/one /v/two' eq "$out" $ 'one\none' has
-					"$(dhow cp $C:/v - | tar --numeric-owner -tv)"
-					"12/34" dhow cp $C :
-						/ v -
-		| run_in_pipe cp -
-			  a = false - $C : / tmp has
-					      "$(dhow cp $C:/tmp/v/one - | tar --numeric-owner -tv)"
-					      "12/34"
-} run_in_pipe()
+	      run_ok run - d-- name $C - v $C : / v-- network none $IMAGE sleep 1000 echo one >
+			      "$T/one" run_ok cp "$T/one" $C : / v / one run_ok stop -
+				      t 0 $C run_ok cp "$T/one" $C : / v / two run_ok run-- rm -
+				      v $C : / v-- network none $IMAGE sh -
+				      c 'chown 12:34 /v/one; cat /v/one /v/two' eq
+					      "$out" $ 'one\none' has
+					      "$(dhow cp $C:/v - | tar --numeric-owner -tv)"
+					      "12/34" dhow cp $C :
+						      / v -
+		      | run_in_pipe cp - a =
+		      false - $C : / tmp has "$(dhow cp $C:/tmp/v/one - | tar --numeric-owner -tv)"
+					     "12/34"
+      } run_in_pipe()
 {
 	dhow "$@";
+}
+
+@test "import and volume import take compressed archives, and refuse what leads out"
+{
+	canary mkdir - p "$T/root/etc" &&echo note >
+		"$T/root/etc/note" tar - C
+			"$T/root" --owner = 12 --group =
+		34 - czf "$T/root.tgz".run_ok import -
+			m why-- change 'CMD ["/x"]' "$T/root.tgz" $C : 1 run_ok image
+				inspect-- format '{{.Config.Cmd}} {{.Comment}} {{len .RootFS.Layers}}' $C : 1 eq
+			"$out" '[/x] why 1' run_ok volume create $C run_ok volume import $C
+			"$T/root.tgz" run_ok run-- rm-- network none -
+			v $C : / v $IMAGE stat -
+			c % u : % g / v / etc / note eq "$out" 12 : 34 run_ok volume export -
+			o "$T/v.tar" $C has "$(tar --numeric-owner -tvf " $T /
+				v.tar " ./etc/note)" 12 / 34 python3 -
+			"$T/evil.tar"
+			"$K"
+		<< 'PY' import io,
+				  sys,
+				  tarfile tar = tarfile.open(sys.argv[1], "w") link =
+					  tarfile.TarInfo("lnk") link.type,
+				  link.linkname = tarfile.SYMTYPE,
+				  sys.argv[2] tar.addfile(link) item = tarfile.TarInfo("lnk/secret")
+									       item.size =
+					  1 tar.addfile(item, io.BytesIO(b "x")) tar.close()
+							  PY run_fails 125 volume import $C
+						  "$T/evil.tar" run_fails 125 import
+						  "$T/evil.tar" $C : 2 head -
+						  c 300 "$T/root.tgz" >
+					  "$T/half.tgz" run_fails 125 import
+							  "$T/half.tgz" $C : 2 run_fails 125 image
+								  inspect $C : 2 canary_holds eq
+							  "$(ls " $W /
+							  store /
+							  tmp " | grep -vc '^lock$')" 0 run_ok rmi -
+						  f $C : 1
+}
+
+@test "mount works inside of unshare, and what was written is the container's"
+{
+	run_ok create-- name $C-- network none $IMAGE cat / added run_fails 125 mount $C has
+			"$err" unshare run_ok unshare sh -
+		c 'd=$("$1" --root "$2" --runroot "$3" mount "$4") && echo new >"$d/added" && "$1" --root "$2" --runroot "$3" unmount "$4"' sh
+		"$DHOW"
+		"$W/store"
+		"$XDG_RUNTIME_DIR/e2e-${W##*/}" $C eq "$out" $C run_ok start -
+		a $C eq "$out" new
 }
