@@ -112,6 +112,18 @@ static int prune_images(struct prune *prune, struct err *err)
 	return 0;
 }
 
+static int prune_layers(struct prune *prune, struct err *err)
+{
+	cleanup_strv struct strv removed = STRV_INIT;
+
+	prune->any = false;
+	if (image_collect_unneeded(prune->cli->engine, &removed, err) < 0)
+		return -1;
+	for (size_t i = 0; i < removed.count; i++)
+		print_removed(prune, "Deleted Layers", removed.items[i]);
+	return 0;
+}
+
 static int prune_volumes(struct prune *prune, struct err *err)
 {
 	struct engine *engine = prune->cli->engine;
@@ -177,8 +189,8 @@ static int prune_run(struct cli *cli, void *opts_, const struct strv *args, stru
 	if (!opts->force && !user_agrees(opts))
 		return 0;
 	if (measure(cli, &before, err) < 0 || prune_containers(&prune, err) < 0 ||
-	    prune_images(&prune, err) < 0 || (opts->volumes && prune_volumes(&prune, err) < 0) ||
-	    measure(cli, &after, err) < 0)
+	    prune_images(&prune, err) < 0 || prune_layers(&prune, err) < 0 ||
+	    (opts->volumes && prune_volumes(&prune, err) < 0) || measure(cli, &after, err) < 0)
 		return -1;
 	event_system(cli->engine, EVENT_PRUNE);
 	human_size(before > after ? before - after : 0, text);

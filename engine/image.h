@@ -91,6 +91,11 @@ struct image_rm_opts {
  */
 int image_rm(struct engine *engine, const char *text, const struct image_rm_opts *opts,
 	     struct strv *ret_untagged, struct strv *ret_deleted, struct err *err);
+/**
+ * Remove layers and blobs that neither an image nor a container needs, an hour old at least: what broken pulls and builds left.
+ * ret_removed gets their digests.
+ */
+int image_collect_unneeded(struct engine *engine, struct strv *ret_removed, struct err *err);
 
 /* ---- new images: commit, build, import ---------------------------------------------------------------------------------- */
 

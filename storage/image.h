@@ -93,6 +93,16 @@ int image_untag(struct store *store, const struct image *image, const char *full
 int image_remove(struct store *store, const struct image *image, struct strv *ret_removed,
 		 struct err *err);
 
+/**
+ * Remove the layers and blobs that no image names and nobody uses: what pulls left that never came to their end. The young ones stay, since a
+ * pull that is under way has no record yet.
+ * @param keep         diffIDs that are used without an image, "sha256:..."
+ * @param older_than_s seconds since they were made
+ * @param ret_removed  diffIDs and digests of what went; may be NULL
+ */
+int image_collect(struct store *store, const struct strv *keep, int64_t older_than_s,
+		  struct strv *ret_removed, struct err *err);
+
 /** Path-free access to a blob: fd, -1 (ERR_NOT_FOUND). */
 int blob_open(struct store *store, const struct digest *digest, struct err *err);
 bool blob_exists(struct store *store, const struct digest *digest);

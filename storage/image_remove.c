@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storage/image_remove.c - remove an image and what only it needs
+ * storage/image_remove.c - remove an image and what only it needs, and what nobody needs
  *
  * The record is moved to tmp/: from then on the image is gone, and the record there is the list of what is still to do. Then layers
  * that no other record names are moved there too, blobs are unlinked, and all of it is deleted. A process that dies
@@ -8,6 +8,7 @@
  */
 #include "storage/image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "storage/image_private.h"
 #include "storage/layer.h"
@@ -158,6 +160,84 @@ static int take_unneeded(struct store *store, const struct needs *mine, struct r
 				       mine->blobs.items[i], store->root_path);
 	}
 	return 0;
+}
+
+static bool is_old(int dir_fd, const char *name, int64_t before_s)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec < before_s;
+}
+
+static int collect_layers(struct store *store, const struct strv *needed, int64_t before_s,
+			  struct removal *removal, struct strv *ret_removed, struct err *err)
+{
+	cleanup_strv struct strv layers = STRV_INIT;
+	cleanup_fd int layers_fd = store_open_dir(store, "layers/sha256", true, err);
+
+	if (layers_fd < 0 || layer_list(store, &layers, err) < 0)
+		return -1;
+	for (size_t i = 0; i < layers.count; i++) {
+		struct digest diff_id;
+
+		if (digest_parse(layers.items[i], &diff_id) < 0 ||
+		    is_needed(needed, layers.items[i]) ||
+		    !is_old(layers_fd, digest_hex(&diff_id), before_s))
+			continue;
+		if (layer_take_away(store, &diff_id, removal, err) < 0)
+			return -1;
+		if (ret_removed != NULL)
+			strv_add(ret_removed, diff_id.text);
+	}
+	return 0;
+}
+
+static int collect_blobs(struct store *store, const struct strv *needed, int64_t before_s,
+			 struct strv *ret_removed, struct err *err)
+{
+	int blobs_fd = store_open_dir(store, BLOBS_DIR, true, err);
+	DIR *dir = blobs_fd < 0 ? NULL : fdopendir(blobs_fd);
+
+	if (blobs_fd < 0)
+		return -1;
+	if (dir == NULL) {
+		err_sys(err, errno, "cannot read directory '%s/%s'", store->root_path, BLOBS_DIR);
+		close(blobs_fd);
+		return -1;
+	}
+	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		struct digest digest;
+
+		if (digest_from_hex(entry->d_name, &digest) < 0 || is_needed(needed, digest.text) ||
+		    !is_old(blobs_fd, entry->d_name, before_s))
+			continue;
+		if (unlinkat(blobs_fd, entry->d_name, 0) == 0 && ret_removed != NULL)
+			strv_add(ret_removed, digest.text);
+	}
+	closedir(dir);
+	return 0;
+}
+
+int image_collect(struct store *store, const struct strv *keep, int64_t older_than_s,
+		  struct strv *ret_removed, struct err *err)
+{
+	int64_t before_s = time_now_ns() / 1000000000 - older_than_s;
+	cleanup_needs struct needs needs = NEEDS_INIT;
+	struct removal removal = REMOVAL_INIT;
+	cleanup_fd int lock_fd = image_lock(store, err);
+	int status;
+
+	if (lock_fd < 0 || needs_of_all(store, &needs, err) < 0 ||
+	    removal_begin(store, &removal, err) < 0)
+		return -1;
+	strv_add_all(&needs.layers, keep);
+	strv_sort(&needs.layers);
+	status = collect_layers(store, &needs.layers, before_s, &removal, ret_removed, err);
+	if (status == 0)
+		status = collect_blobs(store, &needs.blobs, before_s, ret_removed, err);
+	fd_close(&lock_fd);
+	removal_finish(store, &removal);
+	return status;
 }
 
 int image_names_remove_all(struct store *store, int names_fd, const struct digest *manifest,

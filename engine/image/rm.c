@@ -156,3 +156,48 @@ int image_rm(struct engine *engine, const char *text, const struct image_rm_opts
 		return err_wrap(err, "cannot remove image '%s'", text);
 	return 0;
 }
+
+/* ---- what nobody needs ---- */
+
+#define COLLECT_OLDER_THAN_S 3600
+
+/* A container names layers of its image, and of images that are mounted in it: all lists of this name, wherever they are. */
+static void add_layers(const json_t *json, struct strv *list)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (json_is_array(json)) {
+		json_array_foreach (json, i, value)
+			add_layers(value, list);
+		return;
+	}
+	json_object_foreach ((json_t *)(uintptr_t)json, key, value) {
+		json_t *item;
+
+		add_layers(value, list);
+		if (!str_equal(key, "layers"))
+			continue;
+		json_array_foreach (value, i, item) {
+			if (json_is_string(item))
+				strv_add(list, json_string_value(item));
+		}
+	}
+}
+
+int image_collect_unneeded(struct engine *engine, struct strv *ret_removed, struct err *err)
+{
+	cleanup_container_list struct container_list list = { NULL, 0 };
+	cleanup_strv struct strv keep = STRV_INIT;
+
+	if (container_list(engine, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count; i++) {
+		/* what it needs cannot be known: nothing is taken away */
+		if (list.items[i]->state.status == CONTAINER_DAMAGED)
+			return 0;
+		add_layers(list.items[i]->create, &keep);
+	}
+	return image_collect(engine->store, &keep, COLLECT_OLDER_THAN_S, ret_removed, err);
+}

@@ -218,6 +218,44 @@ static void test_what_killed_writers_left_is_swept(void **state)
 	unit_store_remove(&unit);
 }
 
+/* layers of a pull that broke off for good: no image names them */
+static void test_what_nobody_needs_is_collected(void **state)
+{
+	struct unit_store unit = unit_store_make();
+	const struct digest lost = unit_digest(901), used = unit_digest(902);
+	struct strv keep = STRV_INIT, removed = STRV_INIT;
+	unsigned blobs;
+	struct err err;
+	int fd;
+
+	unit_image(unit.store, 100, 0, "a");
+	unit_layer(unit.store, &lost);
+	unit_layer(unit.store, &used);
+	blobs = blobs_in(unit.store);
+	fd = openat(unit.store->root_fd,
+		    "images/blobs/sha256/"
+		    "00000000000000000000000000000000000000000000000000000000000000aa",
+		    O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	strv_add(&keep, used.text);
+
+	/* young: a pull may be under way */
+	ok(image_collect(unit.store, &keep, 3600, &removed, &err));
+	assert_int_equal(removed.count, 0);
+	assert_int_equal(layers_in(unit.store), 3);
+
+	ok(image_collect(unit.store, &keep, -3600, &removed, &err));
+	assert_int_equal(removed.count, 2);
+	assert_string_equal(removed.items[0], lost.text);
+	assert_int_equal(layers_in(unit.store), 2);
+	assert_int_equal(blobs_in(unit.store), blobs);
+	image_free(find(unit.store, "a"));
+	strv_release(&keep);
+	strv_release(&removed);
+	unit_store_remove(&unit);
+}
+
 static void test_put_wants_all_parts(void **state)
 {
 	struct unit_store unit = unit_store_make();
@@ -534,6 +572,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_remove_keeps_what_others_need),
 	cmocka_unit_test(test_a_removal_that_broke_off_is_finished),
 	cmocka_unit_test(test_what_killed_writers_left_is_swept),
+	cmocka_unit_test(test_what_nobody_needs_is_collected),
 	cmocka_unit_test(test_put_wants_all_parts),
 	cmocka_unit_test(test_a_damaged_record_is_listed_and_removed),
 	cmocka_unit_test(test_a_damaged_record_is_replaced_by_put),
