@@ -91,7 +91,8 @@ const struct noun nouns[] = {
 	X(cmd_healthcheck_run)                                                                     \
 	X(cmd_system_df)                                                                           \
 	X(cmd_system_prune)                                                                        \
-	X(cmd_complete)
+	X(cmd_complete)                                                                            \
+	X(cmd_options)
 
 #define DECLARE(name) extern const struct cmd name;
 COMMANDS(DECLARE)

@@ -30,7 +30,8 @@ struct global_opts {
 	char *runtime;
 	struct strv storage_opts;
 	char *registries_conf;
-	bool version;
+	struct strv cdi_spec_dirs;
+	bool debug, version;
 };
 extern const struct global_opts global_defaults;
 /** What they mean for the engine; sets the level of debug(). The texts stay global's. */
@@ -42,6 +43,15 @@ size_t commands_find(char *const *words, const struct cmd **ret_cmd, const char 
 /** ERR_USAGE "unrecognized command", with the nearest one as hint. noun may be NULL. */
 int commands_unknown(const struct cli *cli, const struct noun *noun, const char *word,
 		     struct err *err);
+
+/** A command of other engines that is not carried; path may be a noun. */
+struct refused_command {
+	const char *path, *reason;
+};
+/** All of them, ended by one without a path. */
+extern const struct refused_command refused_commands[];
+/** 0, or -1 (ERR_UNSUPPORTED, with the reason) when words begin with a refused one. */
+int commands_refused(char *const *words, struct err *err);
 
 /** Texts of --help. */
 void commands_help(const struct cli *cli, struct strbuf *out);

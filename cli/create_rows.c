@@ -43,11 +43,12 @@ static const struct opt who_rows[] = {
 		   "write the monitor's process id to a file"),
 	OPT_FLAG(0, "replace", T, replace, "remove a container that has this name first"),
 	OPT_FLAG(0, "rm", T, rm, "remove the container when it ends"),
-	OPT_STRING(0, "pod", T, pod, "POD", "put it in this pod"),
+	OPT_REFUSED_VALUE(0, "pod", "there are no pods"),
 	OPT_WORDS(0, "requires", T, requires, "CONTAINER", "start these containers first"),
-	OPT_REFUSED_VALUE(0, "pod-id-file", "say --pod with the name of the pod"),
+	OPT_REFUSED_VALUE(0, "pod-id-file", "there are no pods"),
 	OPT_REFUSED_VALUE(0, "domainname", "say --hostname with the whole name"),
 	OPT_REFUSED_VALUE(0, "init-ctr", "there are no init containers"),
+	OPT_REFUSED_VALUE(0, "runtime", "containers are started by dhow itself"),
 	OPT_REFUSED_VALUE(0, "isolation", "that is for Windows"),
 	OPT_REFUSED(0, "use-api-socket", "there is no server whose socket could be passed on"),
 	OPT_END
@@ -133,6 +134,9 @@ static const struct opt namespace_rows[] = {
 	OPT_END
 };
 
+/* slirp4netns gives every container the same address in a network of its own */
+#define NO_NETWORK "it needs a network with a name, and slirp4netns has none"
+
 static const struct opt network_rows[] = {
 	OPT_LIST_OF(0, "network", T, network, "MODE", network_words,
 		    "none, host, slirp4netns[:OPTION,...], container:NAME, ns:PATH"),
@@ -141,7 +145,7 @@ static const struct opt network_rows[] = {
 		  "publish a port or a range of ports"),
 	OPT_WORDS(0, "expose", T, expose, "PORT[/PROTOCOL]", "a port that -P publishes, too"),
 	OPT_FLAG('P', "publish-all", T, publish_all, "publish all exposed ports"),
-	OPT_WORDS(0, "network-alias", T, network_alias, "NAME", "one more name in the network"),
+	OPT_REFUSED_VALUE(0, "network-alias", NO_NETWORK),
 	OPT_ALIAS("net-alias", "network-alias"),
 	OPT_WORDS(0, "add-host", T, add_host, "NAME:IP", "add a line to /etc/hosts"),
 	OPT_WORDS(0, "dns", T, dns, "IP", "ask this name server"),
@@ -150,9 +154,9 @@ static const struct opt network_rows[] = {
 	OPT_ALIAS("dns-opt", "dns-option"),
 	OPT_FLAG(0, "no-hosts", T, no_hosts, "leave the image's /etc/hosts alone"),
 	OPT_FLAG(0, "no-hostname", T, no_hostname, "leave the image's /etc/hostname alone"),
-	OPT_STRING(0, "ip", T, ip, "IP", "address in the network"),
-	OPT_STRING(0, "ip6", T, ip6, "IP", "IPv6 address in the network"),
-	OPT_STRING(0, "mac-address", T, mac_address, "MAC", "hardware address"),
+	OPT_REFUSED_VALUE(0, "ip", NO_NETWORK),
+	OPT_REFUSED_VALUE(0, "ip6", NO_NETWORK),
+	OPT_REFUSED_VALUE(0, "mac-address", NO_NETWORK),
 	OPT_REFUSED_VALUE(0, "link", "give both containers one network"),
 	OPT_REFUSED_VALUE(0, "link-local-ip", "there are no link-local addresses to choose"),
 	OPT_END
@@ -163,10 +167,12 @@ static const struct opt privilege_rows[] = {
 	OPT_WORDS(0, "cap-drop", T, cap_drop, "CAPABILITY", "take a capability away"),
 	OPT_LIST(0, "security-opt", T, security_opt, "OPTION",
 		 "no-new-privileges, seccomp=FILE, mask=PATH, unmask=PATH and others"),
-	OPT_WORDS(0, "device-cgroup-rule", T, device_cgroup_rule, "RULE", "rule for devices"),
+	OPT_REFUSED_VALUE(0, "device-cgroup-rule",
+			  "a plain user may not change the device rules of a cgroup"),
 	OPT_WORDS(0, "gpus", T, gpus, "GPU", "add GPUs"),
 	OPT_FLAG(0, "privileged", T, privileged, "all that the caller has, and nothing masked"),
-	OPT_STRING(0, "seccomp-policy", T, seccomp_policy, "POLICY", "default, or image"),
+	OPT_STRING(0, "seccomp-policy", T, seccomp_policy, "POLICY",
+		   "only default: an image does not choose its own"),
 	OPT_END
 };
 
@@ -181,7 +187,7 @@ static const struct opt limit_rows[] = {
 	OPT_STRING(0, "memory-reservation", T, memory_reservation, "SIZE",
 		   "memory that is not taken away"),
 	OPT_STRING(0, "memory-swap", T, memory_swap, "SIZE", "limit of memory and swap"),
-	OPT_STRING(0, "memory-swappiness", T, memory_swappiness, "N", "0 to 100"),
+	OPT_REFUSED_VALUE(0, "memory-swappiness", "cgroup v2 has nothing like it"),
 	OPT_STRING(0, "cpus", T, cpus, "N", "number of CPUs, with a fraction"),
 	OPT_STRING(0, "cpuset-cpus", T, cpuset_cpus, "LIST", "these CPUs only"),
 	OPT_STRING(0, "cpuset-mems", T, cpuset_mems, "LIST", "these memory nodes only"),
@@ -197,9 +203,9 @@ static const struct opt limit_rows[] = {
 	OPT_LIST(0, "device-write-bps", T, device_write_bps, "DEVICE:RATE", "bytes per second"),
 	OPT_LIST(0, "device-write-iops", T, device_write_iops, "DEVICE:RATE", "writes per second"),
 	OPT_STRING(0, "oom-score-adj", T, oom_score_adj, "N", "-1000 to 1000"),
-	OPT_FLAG(0, "oom-kill-disable", T, oom_kill_disable, "do not kill when memory is out"),
+	OPT_REFUSED(0, "oom-kill-disable", "cgroup v2 has nothing like it"),
 	OPT_STRING(0, "personality", T, personality, "NAME", "execution domain: LINUX32"),
-	OPT_STRING(0, "rdt-class", T, rdt_class, "CLASS", "class of resource control (Intel RDT)"),
+	OPT_REFUSED_VALUE(0, "rdt-class", "a plain user may not change resctrl"),
 	OPT_REFUSED_VALUE(0, "cpu-rt-period", "cgroup v2 has no real-time scheduling"),
 	OPT_REFUSED_VALUE(0, "cpu-rt-runtime", "cgroup v2 has no real-time scheduling"),
 	OPT_REFUSED_VALUE(0, "kernel-memory", "cgroup v2 has no limit of kernel memory"),

@@ -46,7 +46,8 @@ const struct opt global_rows[] = {
 		   "where images, containers and volumes are"),
 	OPT_STRING(0, "runroot", struct global_opts, run_root, "PATH",
 		   "where sockets and other short-lived files are"),
-	OPT_CHOICE(0, "log-level", struct global_opts, log_level, "LEVEL", log_level_words,
+	OPT_FLAG('D', "debug", struct global_opts, debug, "the same as --log-level=debug"),
+	OPT_CHOICE('l', "log-level", struct global_opts, log_level, "LEVEL", log_level_words,
 		   "how much to tell on stderr"),
 	OPT_CHOICE(0, "storage-driver", struct global_opts, storage_driver, "DRIVER",
 		   storage_driver_words, "how layers become a file system"),
@@ -55,7 +56,7 @@ const struct opt global_rows[] = {
 	OPT_CHOICE(0, "cgroup-manager", struct global_opts, cgroup_manager, "MANAGER",
 		   cgroup_manager_words, "who makes cgroups"),
 	OPT_STRING(0, "runtime", struct global_opts, runtime, "PROGRAM",
-		   "OCI runtime in place of the built-in one"),
+		   "only dhow: containers are started by dhow itself"),
 	OPT_STRING(0, "registries-conf", struct global_opts, registries_conf, "FILE",
 		   "registries.conf to read in place of the usual ones"),
 	OPT_FLAG('v', "version", struct global_opts, version, "print the version"),
@@ -76,7 +77,8 @@ const struct opt global_rows[] = {
 	OPT_REFUSED_VALUE(0, "tlskey", NO_SERVER),
 	OPT_REFUSED_VALUE(0, "config", "say --authfile to the command that needs it"),
 	OPT_REFUSED_VALUE(0, "conmon", "the monitor is a part of dhow"),
-	OPT_REFUSED_VALUE(0, "cdi-spec-dir", "devices are given with --device"),
+	OPT_LIST(0, "cdi-spec-dir", struct global_opts, cdi_spec_dirs, "DIR",
+		 "where CDI devices are described (/etc/cdi, /var/run/cdi)"),
 	OPT_REFUSED_VALUE(0, "events-backend", "there is no choice of backends"),
 	OPT_REFUSED_VALUE(0, "hooks-dir", "programs of the host are not run for containers"),
 	OPT_REFUSED_VALUE(0, "imagestore", "images are below --root"),
@@ -125,6 +127,13 @@ int global_apply(const struct global_opts *global, struct engine_options *option
 	options->cgroup_manager = global->cgroup_manager;
 	options->runtime = global->runtime;
 	options->registries_conf = global->registries_conf;
+	options->cdi_spec_dirs = global->cdi_spec_dirs;
+	if (global->runtime != NULL && !str_equal(global->runtime, "dhow")) {
+		err_set(err, ERR_UNSUPPORTED,
+			"cannot use --runtime '%s': dhow starts containers itself",
+			global->runtime);
+		return err_hint(err, "Leave it out. Other engines can use dhow-runtime.");
+	}
 	for (size_t i = 0; i < global->storage_opts.count; i++) {
 		if (apply_storage_opt(global->storage_opts.items[i], options, err) < 0)
 			return -1;
@@ -133,5 +142,7 @@ int global_apply(const struct global_opts *global, struct engine_options *option
 		debug_set_level(global->log_level == LOG_LEVEL_WARNING ? DEBUG_WARN : DEBUG_ERROR);
 	else if (global->log_level >= 0)
 		debug_set_level((enum debug_level)global->log_level);
+	if (global->debug)
+		debug_set_level(DEBUG_DEBUG);
 	return 0;
 }

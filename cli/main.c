@@ -119,6 +119,8 @@ static int dispatch(struct cli *cli, struct global_opts *global, char **argv, st
 	}
 	if (cli->cmd != NULL)
 		return run_command(cli, global, words + length, argv, err);
+	if (words[0] != NULL && commands_refused(words, err) < 0)
+		return -1;
 	if (noun != NULL && words[1] != NULL && words[1][0] != '-')
 		return commands_unknown(cli, noun, words[1], err);
 	if (noun != NULL) {

@@ -71,6 +71,7 @@ static const struct opt rm_opts[] = {
 	OPT_SECONDS('t', "time", struct rm_opts, rm.time_s, "SECONDS",
 		    "with --force: wait before killing"),
 	OPT_ALIAS("timeout", "time"),
+	OPT_REFUSED(0, "link", "there are no links"),
 	OPT_END
 };
 

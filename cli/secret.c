@@ -108,6 +108,7 @@ static const struct opt create_opts[] = {
 	OPT_LIST('l', "label", struct secret_create_cli_opts, labels, "NAME=VALUE", "a label"),
 	OPT_FLAG(0, "replace", struct secret_create_cli_opts, replace,
 		 "a secret that exists is replaced"),
+	OPT_REFUSED_VALUE(0, "template-driver", "secrets are no templates"),
 	OPT_END
 };
 

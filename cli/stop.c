@@ -88,7 +88,9 @@ static const struct opt restart_opts[] = {
 	OPT_FLAG(0, "running", struct stop_opts, running, "only those that run"),
 	OPT_SECONDS('t', "time", struct stop_opts, time_s, "SECONDS",
 		    "wait before killing; -1: for ever"),
-	OPT_ALIAS("timeout", "time"), OPT_END
+	OPT_ALIAS("timeout", "time"),
+	OPT_REFUSED_VALUE('s', "signal", "say --stop-signal to create"),
+	OPT_END
 };
 
 const struct cmd cmd_restart = {

@@ -73,6 +73,8 @@ static int volume_create_run(struct cli *cli, void *opts_, const struct strv *ar
 	return 0;
 }
 
+#define NO_CLUSTER "that is for volumes of a cluster"
+
 #define C struct volume_create_opts
 static const struct opt volume_create_opts[] = {
 	OPT_STRING('d', "driver", C, driver, "DRIVER", "only local"),
@@ -81,6 +83,16 @@ static const struct opt volume_create_opts[] = {
 	OPT_LIST('o', "opt", C, options, "NAME=VALUE", "options of the driver; local has none"),
 	OPT_REFUSED_VALUE(0, "uid", "the first container's image decides who owns it"),
 	OPT_REFUSED_VALUE(0, "gid", "the first container's image decides who owns it"),
+	OPT_REFUSED_VALUE(0, "availability", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "group", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "limit-bytes", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "required-bytes", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "scope", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "secret", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "sharing", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "topology-preferred", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "topology-required", NO_CLUSTER),
+	OPT_REFUSED_VALUE(0, "type", NO_CLUSTER),
 	OPT_END
 };
 
@@ -147,7 +159,9 @@ static const struct opt volume_ls_opts[] = {
 	OPT_LIST('f', "filter", struct volume_ls_opts, filters, "NAME=VALUE", "those that match"),
 	OPT_STRING(0, "format", struct volume_ls_opts, format, "FORMAT", "json, or a Go template"),
 	OPT_FLAG('n', "noheading", struct volume_ls_opts, no_heading, "no headings"),
-	OPT_FLAG('q', "quiet", struct volume_ls_opts, quiet, "names only"), OPT_END
+	OPT_FLAG('q', "quiet", struct volume_ls_opts, quiet, "names only"),
+	OPT_REFUSED(0, "cluster", NO_CLUSTER),
+	OPT_END
 };
 
 const struct cmd cmd_volume_ls = {
@@ -273,7 +287,7 @@ const struct cmd cmd_volume_rm = {
 };
 
 struct volume_prune_opts {
-	bool force;
+	bool force, all;
 	struct strv filters;
 };
 
@@ -298,6 +312,9 @@ static int volume_prune_run(struct cli *cli, void *opts_, const struct strv *arg
 		status = volume_filter_match(cli->engine, &opts->filters, list.items[i], err);
 		if (status <= 0)
 			continue;
+		/* docker keeps those with a name unless it is told to take all */
+		if (cli->as_docker && !opts->all && !list.items[i]->anonymous)
+			continue;
 		status = container_uses_volume(cli->engine, name, &users, err);
 		if (status < 0 || users.count > 0)
 			continue;
@@ -311,6 +328,7 @@ static int volume_prune_run(struct cli *cli, void *opts_, const struct strv *arg
 }
 
 static const struct opt volume_prune_opts[] = {
+	OPT_FLAG('a', "all", struct volume_prune_opts, all, "those with a name, too, as docker"),
 	OPT_FLAG('f', "force", struct volume_prune_opts, force, "do not ask"),
 	OPT_LIST(0, "filter", struct volume_prune_opts, filters, "NAME=VALUE", "those that match"),
 	OPT_END

@@ -50,7 +50,6 @@ struct container_create_opts {
 	struct strv labels, label_files, annotations;
 	char *cidfile, *pidfile, *conmon_pidfile;
 	bool replace, rm, rmi;
-	char *pod;
 	struct strv requires;
 	/* image */
 	struct image_pull_opts pull; /* --pull, --platform, --authfile ... */
@@ -82,11 +81,10 @@ struct container_create_opts {
 	char *passwd_entry, *group_entry;
 	int passwd; /* default 1 */
 	/* network */
-	struct strv network, publish, expose, network_alias, add_host, dns, dns_search, dns_option;
+	struct strv network, publish, expose, add_host, dns, dns_search, dns_option;
 	bool publish_all, no_hosts, no_hostname;
-	char *ip, *ip6, *mac_address;
 	/* privileges */
-	struct strv cap_add, cap_drop, security_opt, device_cgroup_rule, gpus;
+	struct strv cap_add, cap_drop, security_opt, gpus;
 	bool privileged;
 	char *seccomp_policy;
 	/* limits */
@@ -99,9 +97,7 @@ struct container_create_opts {
 	struct strv blkio_weight_device, device_read_bps, device_read_iops, device_write_bps,
 		device_write_iops;
 	char *oom_score_adj;
-	bool oom_kill_disable;
-	char *memory_swappiness;
-	char *personality, *rdt_class;
+	char *personality;
 	/* life */
 	bool init;
 	char *init_path, *systemd, *sdnotify, *restart, *stop_signal;

@@ -26,6 +26,8 @@ static void engine_options_copy(struct engine_options *to, const struct engine_o
 	to->policy_file = xstrdup_null(from->policy_file);
 	strv_init(&to->additional_roots);
 	strv_add_all(&to->additional_roots, &from->additional_roots);
+	strv_init(&to->cdi_spec_dirs);
+	strv_add_all(&to->cdi_spec_dirs, &from->cdi_spec_dirs);
 }
 
 static void engine_options_release(struct engine_options *options)
@@ -36,6 +38,7 @@ static void engine_options_release(struct engine_options *options)
 	free(options->registries_conf);
 	free(options->policy_file);
 	strv_release(&options->additional_roots);
+	strv_release(&options->cdi_spec_dirs);
 }
 
 int engine_open(const struct engine_options *options, bool for_writing, struct engine **ret_engine,

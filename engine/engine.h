@@ -23,6 +23,7 @@ struct engine_options {
 	char *root, *run_root; /* NULL: the defaults of storage/store.h */
 	int storage_driver;    /* enum storage_driver */
 	struct strv additional_roots;
+	struct strv cdi_spec_dirs; /* empty: the usual ones */
 	int cgroup_manager; /* enum cgroup_manager */
 	char *runtime;	    /* NULL or "dhow": our own; else the path of another OCI runtime */
 	bool as_docker;	    /* called by the name docker: follow docker where the two differ */

@@ -45,6 +45,7 @@ void create_release(struct create *create)
 	idmaps_release(&create->maps);
 	network_mode_release(&create->network);
 	port_mappings_release(&create->ports);
+	json_decref(create->cdi);
 	json_decref(create->record);
 	json_decref(create->spec);
 }
@@ -174,11 +175,12 @@ static void spec_root(struct create *create)
 int create_plan(struct create *create, const struct strv *argv, struct err *err)
 {
 	create->privileged = create->opts->privileged;
-	if (create_process(create, argv, err) < 0 || create_network_mode(create, err) < 0 ||
-	    create_namespaces(create, err) < 0 || create_network(create, err) < 0 ||
-	    create_env(create, err) < 0 || create_security(create, err) < 0 ||
-	    create_mounts(create, err) < 0 || create_limits(create, err) < 0 ||
-	    create_life(create, err) < 0 || create_health(create, err) < 0)
+	if (create_cdi(create, err) < 0 || create_process(create, argv, err) < 0 ||
+	    create_network_mode(create, err) < 0 || create_namespaces(create, err) < 0 ||
+	    create_network(create, err) < 0 || create_env(create, err) < 0 ||
+	    create_security(create, err) < 0 || create_mounts(create, err) < 0 ||
+	    create_limits(create, err) < 0 || create_life(create, err) < 0 ||
+	    create_health(create, err) < 0)
 		return -1;
 	spec_root(create);
 	record_asked(create);

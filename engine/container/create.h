@@ -54,6 +54,8 @@ struct create {
 	struct port_mappings ports;
 	struct strv capabilities; /* bounding set */
 	bool privileged, systemd, terminal;
+	json_t *cdi;		  /* containerEdits of the devices that were named; NULL: none */
+	const char *proc_options; /* borrowed; of --security-opt proc-opts */
 	struct create_mount *mounts;
 	size_t mount_count;
 
@@ -82,6 +84,16 @@ int create_network(struct create *create, struct err *err);
 int create_security(struct create *create, struct err *err);
 /** Devices are bind mounts: after the mount of /dev. create_security.c */
 int create_devices(struct create *create, struct err *err);
+/** A device of the host at a place in the container; rights are of "rwm". */
+void create_device_mount(struct create *create, const char *source, const char *target,
+			 const char *rights);
+/** Devices by name: found first; then their variables, mounts and nodes, each in its step. create_cdi.c */
+int create_cdi(struct create *create, struct err *err);
+int create_cdi_env(struct create *create, struct err *err);
+int create_cdi_mounts(struct create *create, struct err *err);
+int create_cdi_devices(struct create *create, struct err *err);
+/** True for "vendor.com/class=name". */
+bool create_cdi_is_name(const char *text);
 /** Mounts of the user and of the system. create_mounts.c, create_mount_parse.c */
 int create_mounts(struct create *create, struct err *err);
 /** Limits, restart, log, health. create_limits.c, create_life.c */

@@ -165,6 +165,8 @@ int create_env(struct create *create, struct err *err)
 		if (env_merge(env, opts->env_merge.items[i], err) < 0)
 			return -1;
 
+	if (create_cdi_env(create, err) < 0)
+		return -1;
 	if (strv_env_get(env, "HOSTNAME") == NULL && create->hostname != NULL)
 		strv_env_set(env, "HOSTNAME", create->hostname);
 	json_put_strv(create_spec_object(create, "process"), "env", env);

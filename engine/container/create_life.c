@@ -205,15 +205,6 @@ static int init_option(struct create *create, struct err *err)
 	return 0;
 }
 
-/* What only a service manager or a pod could carry. */
-static int refuse_others(const struct container_create_opts *opts, struct err *err)
-{
-	if (opts->shm_size_systemd != NULL)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --shm-size-systemd: it is not supported");
-	return 0;
-}
-
 /* "healthy" is checked by create_health(), which knows whether there is a check. */
 static int sdnotify_option(struct create *create, struct err *err)
 {
@@ -238,8 +229,7 @@ int create_life(struct create *create, struct err *err)
 	cleanup_free char *conmon_pid_file = absolute_path(opts->conmon_pidfile);
 
 	if (log_options(create, err) < 0 || restart_policy(create, err) < 0 ||
-	    init_option(create, err) < 0 || sdnotify_option(create, err) < 0 ||
-	    refuse_others(opts, err) < 0)
+	    init_option(create, err) < 0 || sdnotify_option(create, err) < 0)
 		return -1;
 	json_put_bool(create->record, KEY_REMOVE, opts->rm);
 	json_put_bool(create->record, KEY_REMOVE_IMAGE, opts->rmi);

@@ -11,8 +11,11 @@
 #include "base/parse.h"
 #include "engine/container/record.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define PIDS_LIMIT_DEFAULT    2048
 #define CPU_PERIOD_DEFAULT_US 100000
@@ -62,10 +65,6 @@ static int memory(const struct container_create_opts *opts, json_t *limits, stru
 		     : swap == INT64_MAX ? INT64_MAX
 					 : swap - max);
 	json_put_int(limits, KEY_MEMORY_LOW, low);
-	if (opts->oom_kill_disable || opts->memory_swappiness != NULL)
-		return err_set(err, ERR_UNSUPPORTED, "cannot use %s: cgroup v2 has nothing like it",
-			       opts->oom_kill_disable ? "--oom-kill-disable"
-						      : "--memory-swappiness");
 	return 0;
 }
 
@@ -135,7 +134,78 @@ static int pids(const struct container_create_opts *opts, json_t *limits, struct
 	return 0;
 }
 
-static int io(const struct container_create_opts *opts, json_t *limits, struct err *err)
+/* 10..1000 of docker are 1..10000 of the kernel. */
+static int64_t io_weight(uint32_t weight)
+{
+	return 1 + ((int64_t)weight - 10) * 9999 / 990;
+}
+
+/* DEVICE:VALUE to the device's numbers and the value's text. */
+static int io_device(const char *option, const char *text, dev_t *ret_device,
+		     const char **ret_value, struct err *err)
+{
+	const char *colon = strrchr(text, ':');
+	struct stat st;
+
+	if (colon == NULL || colon == text || text[0] != '/') {
+		err_set(err, ERR_USAGE, "invalid %s '%s'", option, text);
+		return err_hint(err, "Use DEVICE:VALUE, for example /dev/sda:1mb.");
+	}
+	cleanup_free char *path = xstrndup(text, (size_t)(colon - text));
+	if (stat(path, &st) < 0)
+		return err_sys(err, errno, "cannot use the device of %s '%s'", option, text);
+	if (!S_ISBLK(st.st_mode))
+		return err_set(err, ERR_USAGE, "invalid %s '%s': '%s' is no block device", option,
+			       text, path);
+	*ret_device = st.st_rdev;
+	*ret_value = colon + 1;
+	return 0;
+}
+
+/* Rates and weights of single devices, as lines for io.max and io.weight. */
+static int io_devices(const struct container_create_opts *opts, struct strv *files, struct err *err)
+{
+	const struct {
+		const char *option, *word;
+		const struct strv *items;
+		bool is_bytes;
+	} kinds[] = { { "--device-read-bps", "rbps", &opts->device_read_bps, true },
+		      { "--device-write-bps", "wbps", &opts->device_write_bps, true },
+		      { "--device-read-iops", "riops", &opts->device_read_iops, false },
+		      { "--device-write-iops", "wiops", &opts->device_write_iops, false },
+		      { "--blkio-weight-device", NULL, &opts->blkio_weight_device, false } };
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		for (size_t i = 0; i < kinds[k].items->count; i++) {
+			const char *text = kinds[k].items->items[i], *value = "";
+			bool is_weight = kinds[k].word == NULL;
+			uint64_t number = 0;
+			dev_t device = 0;
+
+			if (io_device(kinds[k].option, text, &device, &value, err) < 0)
+				return -1;
+			int rc = kinds[k].is_bytes ? parse_bytes(value, &number)
+						   : parse_u64(value, &number);
+			if (rc < 0 || number == 0 || (is_weight && (number < 10 || number > 1000)))
+				return err_set(err, ERR_USAGE,
+					       "invalid %s '%s': the value must be %s",
+					       kinds[k].option, text,
+					       is_weight	   ? "a number from 10 to 1000"
+					       : kinds[k].is_bytes ? "a size such as 10mb"
+								   : "a number above 0");
+			if (is_weight)
+				strv_addf(files, "io.weight=%u:%u %lld", major(device),
+					  minor(device), (long long)io_weight((uint32_t)number));
+			else
+				strv_addf(files, "io.max=%u:%u %s=%llu", major(device),
+					  minor(device), kinds[k].word, (unsigned long long)number);
+		}
+	}
+	return 0;
+}
+
+static int io(const struct container_create_opts *opts, json_t *limits, struct strv *files,
+	      struct err *err)
 {
 	uint32_t weight = 0;
 
@@ -144,18 +214,8 @@ static int io(const struct container_create_opts *opts, json_t *limits, struct e
 		return err_set(err, ERR_USAGE,
 			       "invalid --blkio-weight '%s': it must be a number from 10 to 1000",
 			       opts->blkio_weight);
-	if (opts->blkio_weight_device.count + opts->device_read_bps.count +
-		    opts->device_read_iops.count + opts->device_write_bps.count +
-		    opts->device_write_iops.count >
-	    0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot limit single devices (--device-read-bps and the like): no "
-			       "user's cgroup has the io controller "
-			       "by default; use --cgroup-conf=io.max=... where it is delegated");
-	/* weights 10..1000 of docker are 1..10000 of the kernel */
-	json_put_int(limits, KEY_IO_WEIGHT,
-		     weight == 0 ? -1 : 1 + ((int64_t)weight - 10) * 9999 / 990);
-	return 0;
+	json_put_int(limits, KEY_IO_WEIGHT, weight == 0 ? -1 : io_weight(weight));
+	return io_devices(opts, files, err);
 }
 
 int create_limits(struct create *create, struct err *err)
@@ -163,11 +223,12 @@ int create_limits(struct create *create, struct err *err)
 	const struct container_create_opts *opts = create->opts;
 	json_t *limits = json_object(), *cgroup = json_object();
 	const char *mode = opts->cgroups != NULL ? opts->cgroups : "enabled";
+	cleanup_strv struct strv files = STRV_INIT;
 
 	json_put(create->record, KEY_LIMITS, limits);
 	json_put(create->record, KEY_CGROUP, cgroup);
 	if (memory(opts, limits, err) < 0 || cpu(opts, limits, err) < 0 ||
-	    pids(opts, limits, err) < 0 || io(opts, limits, err) < 0)
+	    pids(opts, limits, err) < 0 || io(opts, limits, &files, err) < 0)
 		return -1;
 	for (size_t i = 0; i < opts->cgroup_conf.count; i++) {
 		const char *text = opts->cgroup_conf.items[i];
@@ -181,10 +242,8 @@ int create_limits(struct create *create, struct err *err)
 				       "memory.high=1073741824",
 				       text);
 	}
-	json_put_strv(limits, KEY_FILES, &opts->cgroup_conf);
-	if (opts->rdt_class != NULL)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --rdt-class: a plain user may not change resctrl");
+	strv_add_all(&files, &opts->cgroup_conf);
+	json_put_strv(limits, KEY_FILES, &files);
 
 	if (!str_equal(mode, "enabled") && !str_equal(mode, "disabled") &&
 	    !str_equal(mode, "no-conmon") && !str_equal(mode, "split"))

@@ -76,8 +76,12 @@ static int system_mounts(struct create *create, struct err *err)
 			       "invalid --shm-size '%s': it must be a size such as 64m",
 			       opts->shm_size);
 
-	if (!is_planned(create, "/proc"))
-		system_mount(create, "/proc", "proc", "nosuid,noexec,nodev");
+	if (!is_planned(create, "/proc")) {
+		cleanup_free char *words =
+			xasprintf("nosuid,noexec,nodev%s%s", create->proc_options ? "," : "",
+				  create->proc_options ?: "");
+		system_mount(create, "/proc", "proc", words);
+	}
 	if (!is_planned(create, "/dev"))
 		system_mount(create, "/dev", "tmpfs",
 			     "nosuid,noexec,strictatime,mode=755,size=65536k");
@@ -131,8 +135,10 @@ static void fix_bind_sources(struct create *create)
 }
 
 /* /etc/hosts and its friends: files of the container's directory that start writes. */
-static void file_mounts(struct create *create)
+static int file_mounts(struct create *create, struct err *err)
 {
+	const struct strv *roots = &create->opts->chroot_dirs;
+
 	static const struct {
 		const char *key, *file, *destination;
 	} files[] = { { KEY_HOSTS, FILE_HOSTS, "/etc/hosts" },
@@ -141,6 +147,12 @@ static void file_mounts(struct create *create)
 	json_t *network = json_object_get(create->record, KEY_NETWORK);
 	cleanup_strv struct strv options = STRV_INIT;
 
+	for (size_t i = 0; i < roots->count; i++)
+		if (roots->items[i][0] != '/')
+			return err_set(err, ERR_USAGE,
+				       "invalid --chrootdirs '%s': it must be an absolute path in "
+				       "the container",
+				       roots->items[i]);
 	strv_split(&options, "bind,rprivate,rw,nosuid,nodev", ',');
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		json_t *on = json_object_get(network, files[i].key);
@@ -154,7 +166,17 @@ static void file_mounts(struct create *create)
 			xasprintf("%s/containers/%s/%s", create->engine->store->root_path,
 				  create->id.text, files[i].file);
 		create_spec_mount(create, files[i].destination, "bind", source, &options);
+		/* programs that change their root find the files there, too */
+		for (size_t k = 0; k < roots->count; k++) {
+			cleanup_free char *whole =
+				xasprintf("%s%s", roots->items[k], files[i].destination);
+			cleanup_strbuf struct strbuf clean = STRBUF_INIT;
+
+			path_clean(&clean, whole);
+			create_spec_mount(create, clean.data, "bind", source, &options);
+		}
 	}
+	return 0;
 }
 
 #define ZONEINFO_DIR "/usr/share/zoneinfo"
@@ -332,13 +354,29 @@ static int extra_tmpfs(struct create *create, struct err *err)
 	static const char *const systemd[] = { "/run:mode=755", "/run/lock:mode=755",
 					       "/tmp:mode=1777", "/var/log/journal:mode=755" };
 
+	const char *size = create->opts->shm_size_systemd;
+	uint64_t bytes = 0;
+
 	if (create->opts->read_only && create->opts->read_only_tmpfs != 0)
 		for (size_t i = 0; i < ARRAY_SIZE(read_only); i++)
 			if (add_tmpfs(create, read_only[i], err) < 0)
 				return -1;
-	for (size_t i = 0; create->systemd && i < ARRAY_SIZE(systemd); i++)
-		if (add_tmpfs(create, systemd[i], err) < 0)
+	if (size != NULL && (parse_bytes(size, &bytes) < 0 || bytes == 0))
+		return err_set(err, ERR_USAGE,
+			       "invalid --shm-size-systemd '%s': it must be a size such as 64m",
+			       size);
+	if (size != NULL && !create->systemd)
+		return err_set(err, ERR_USAGE,
+			       "--shm-size-systemd needs a container that runs systemd: "
+			       "--systemd=always makes one");
+	for (size_t i = 0; create->systemd && i < ARRAY_SIZE(systemd); i++) {
+		cleanup_free char *text = size == NULL ? xstrdup(systemd[i])
+						       : xasprintf("%s,size=%llu", systemd[i],
+								   (unsigned long long)bytes);
+
+		if (add_tmpfs(create, text, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -364,15 +402,8 @@ static int compare_depth(const void *a, const void *b)
 
 int create_mounts(struct create *create, struct err *err)
 {
-	if (create->opts->chroot_dirs.count > 0 || create->opts->requires.count > 0 ||
-	    create->opts->pod != NULL)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use %s: pods and containers that depend on each other are "
-			       "not supported",
-			       create->opts->pod != NULL	  ? "--pod"
-			       : create->opts->requires.count > 0 ? "--requires"
-								  : "--chrootdirs");
-	if (user_mounts(create, err) < 0 || create_secrets(create, err) < 0)
+	if (user_mounts(create, err) < 0 || create_cdi_mounts(create, err) < 0 ||
+	    create_secrets(create, err) < 0)
 		return -1;
 	for (size_t i = 0; i < create->opts->volumes_from.count; i++)
 		if (volumes_from(create, create->opts->volumes_from.items[i], err) < 0)
@@ -381,8 +412,8 @@ int create_mounts(struct create *create, struct err *err)
 	    system_mounts(create, err) < 0)
 		return -1;
 	fix_bind_sources(create);
-	file_mounts(create);
-	if (time_zone(create, err) < 0 || create_devices(create, err) < 0)
+	if (file_mounts(create, err) < 0 || time_zone(create, err) < 0 ||
+	    create_devices(create, err) < 0)
 		return -1;
 	if (create->mount_count > 1)
 		qsort(create->mounts, create->mount_count, sizeof(*create->mounts), compare_depth);

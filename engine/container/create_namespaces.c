@@ -105,10 +105,16 @@ static int userns_words(const char *mode, const char *text, struct userns_words 
 			target = &words->gid;
 		else if ((value = str_after(items.items[i], "size=")) != NULL)
 			target = &words->size;
+		if (str_after(items.items[i], "uidmapping=") != NULL ||
+		    str_after(items.items[i], "gidmapping=") != NULL) {
+			err_set(err, ERR_UNSUPPORTED, "cannot use '%s' in --userns '%s:%s'",
+				items.items[i], mode, text);
+			return err_hint(err, "Say --uidmap and --gidmap in place of --userns.");
+		}
 		if (target == NULL || parse_id(value, target) < 0) {
 			err_set(err, ERR_USAGE, "invalid --userns '%s:%s'", mode, text);
 			return err_hint(err, str_equal(mode, "keep-id")
-						     ? "Use keep-id[:uid=N,gid=N]."
+						     ? "Use keep-id[:uid=N,gid=N,size=N]."
 						     : "Use auto[:size=N].");
 		}
 	}
@@ -173,6 +179,83 @@ static int userns_auto(struct create *create, const struct id_ranges *ranges, ui
 	return rc;
 }
 
+/* Somebody has to be root of the namespace: mounts and owners are made in his name. */
+static int userns_custom(struct create *create, const struct id_ranges *ranges, struct err *err)
+{
+	const struct container_create_opts *opts = create->opts;
+	uint32_t host;
+
+	if (idmap_plan_custom(ranges, &opts->uidmap, &opts->gidmap, &create->maps, err) < 0)
+		return -1;
+	if (idmap_to_host(&create->maps.uid, 0, &host) == 1 &&
+	    idmap_to_host(&create->maps.gid, 0, &host) == 1)
+		return 0;
+	err_set(err, ERR_USAGE,
+		"cannot use --uidmap and --gidmap: the container would have no root, user and "
+		"group "
+		"0");
+	return err_hint(err, "Map the container id 0, too, for example with --uidmap 0:1:1.");
+}
+
+/* keep-id:size=N: the container has the ids below N only. */
+static int userns_size(struct create *create, const struct userns_words *words, struct err *err)
+{
+	struct idmap *maps[] = { &create->maps.uid, &create->maps.gid };
+
+	if (words->size == 0)
+		return 0;
+	if (words->size <= words->uid || words->size <= words->gid)
+		return err_set(
+			err, ERR_USAGE,
+			"invalid --userns 'keep-id' with size=%u: the ids %u and %u that are "
+			"kept must be below it",
+			words->size, words->uid, words->gid);
+	for (size_t k = 0; k < ARRAY_SIZE(maps); k++) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < maps[k]->count; i++) {
+			struct idmap_entry entry = maps[k]->entries[i];
+
+			if (entry.inside >= words->size)
+				continue;
+			if (entry.count > words->size - entry.inside)
+				entry.count = words->size - entry.inside;
+			maps[k]->entries[kept++] = entry;
+		}
+		maps[k]->count = kept;
+	}
+	return 0;
+}
+
+/*
+ * --subuidname, --subgidname: the ranges of a name, without the caller's own id. newuidmap maps only the caller's, so the name must be the
+ * caller's.
+ */
+static int userns_named(struct create *create, const char *mode, struct err *err)
+{
+	const struct container_create_opts *opts = create->opts;
+	const char *uid_name = opts->subuidname != NULL ? opts->subuidname : opts->subgidname;
+	const char *gid_name = opts->subgidname != NULL ? opts->subgidname : uid_name;
+	const struct id_ranges *own;
+
+	if (opts->uidmap.count + opts->gidmap.count > 0 ||
+	    (*mode != '\0' && !str_equal(mode, "private")))
+		return err_set(err, ERR_USAGE,
+			       "--subuidname and --subgidname cannot be used together with %s",
+			       *mode != '\0' && !str_equal(mode, "private")
+				       ? "--userns"
+				       : "--uidmap or --gidmap");
+	if (store_id_ranges(create->engine->store, &own, err) < 0)
+		return -1;
+	if (!str_equal(uid_name, own->user_name) || !str_equal(gid_name, own->user_name)) {
+		err_set(err, ERR_UNSUPPORTED, "cannot use the ranges of '%s': only root may",
+			str_equal(uid_name, own->user_name) ? gid_name : uid_name);
+		return err_hint(err, "Your own are those of '%s'.", own->user_name);
+	}
+	create->own_maps = true;
+	return idmap_plan_nomap(own, &create->maps, err);
+}
+
 /* --userns, --uidmap, --gidmap, --subuidname */
 static int userns(struct create *create, struct err *err)
 {
@@ -182,9 +265,7 @@ static int userns(struct create *create, struct err *err)
 	const struct id_ranges *ranges;
 
 	if (opts->subuidname != NULL || opts->subgidname != NULL)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--subuidname and --subgidname need ranges of another account, "
-			       "which newuidmap gives to root only");
+		return userns_named(create, mode, err);
 	if (opts->uidmap.count + opts->gidmap.count > 0 && *mode != '\0' &&
 	    !str_equal(mode, "private"))
 		return err_set(err, ERR_USAGE,
@@ -207,7 +288,7 @@ static int userns(struct create *create, struct err *err)
 	struct userns_words words = { getuid(), getgid(), 0 };
 	create->own_maps = true;
 	if (opts->uidmap.count + opts->gidmap.count > 0)
-		return idmap_plan_custom(ranges, &opts->uidmap, &opts->gidmap, &create->maps, err);
+		return userns_custom(create, ranges, err);
 	if (str_equal(mode, "nomap"))
 		return idmap_plan_nomap(ranges, &create->maps, err);
 	if ((rest = str_after(mode, "keep-id")) != NULL && (*rest == '\0' || *rest == ':')) {
@@ -215,7 +296,9 @@ static int userns(struct create *create, struct err *err)
 			return -1;
 		create->keep_id = true;
 		keep_id_account(create, words.uid, words.gid);
-		return idmap_plan_keep_id(ranges, words.uid, words.gid, &create->maps, err);
+		if (idmap_plan_keep_id(ranges, words.uid, words.gid, &create->maps, err) < 0)
+			return -1;
+		return userns_size(create, &words, err);
 	}
 	if ((rest = str_after(mode, "auto")) != NULL && (*rest == '\0' || *rest == ':')) {
 		if (userns_words("auto", *rest == ':' ? rest + 1 : "", &words, err) < 0)
@@ -332,13 +415,30 @@ static int hostname(struct create *create, struct err *err)
 	return 0;
 }
 
+/* --requires: containers that start before this one. They exist already, so nobody can wait for himself. */
+static int requires(struct create *create, struct err *err)
+{
+	json_t *list = json_array();
+
+	json_put(create->record, KEY_REQUIRES, list);
+	for (size_t i = 0; i < create->opts->requires.count; i++) {
+		cleanup_container struct container *other = NULL;
+
+		if (container_get(create->engine, create->opts->requires.items[i], &other, err) < 0)
+			return err_wrap(err, "cannot use --requires '%s'",
+					create->opts->requires.items[i]);
+		json_array_append_new(list, json_string(other->id.text));
+	}
+	return 0;
+}
+
 int create_namespaces(struct create *create, struct err *err)
 {
 	const struct container_create_opts *opts = create->opts;
 	const char *ipc = opts->ipc;
 
 	if (userns(create, err) < 0 || groups_and_users(create, err) < 0 ||
-	    hostname(create, err) < 0)
+	    hostname(create, err) < 0 || requires(create, err) < 0)
 		return -1;
 	/* All of ours can be joined by the same user, so podman's words for that mean private; none is private without /dev/shm. */
 	if (ipc != NULL && (str_equal(ipc, "shareable") || str_equal(ipc, "none")))

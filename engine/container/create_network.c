@@ -10,25 +10,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static int refuse_addresses(const struct container_create_opts *opts, struct err *err)
-{
-	const struct {
-		const char *name;
-		bool given;
-	} refused[] = { { "--ip", opts->ip != NULL },
-			{ "--ip6", opts->ip6 != NULL },
-			{ "--mac-address", opts->mac_address != NULL },
-			{ "--network-alias", opts->network_alias.count > 0 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if (refused[i].given)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "%s needs a network with a name, and slirp4netns has none: "
-				       "every container has its own network there",
-				       refused[i].name);
-	return 0;
-}
-
 int create_network_mode(struct create *create, struct err *err)
 {
 	const struct strv *networks = &create->opts->network;
@@ -37,10 +18,7 @@ int create_network_mode(struct create *create, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "cannot join %zu networks: one --network is possible",
 			       networks->count);
-	if (network_parse(networks->count == 1 ? networks->items[0] : "", &create->network, err) <
-	    0)
-		return -1;
-	return refuse_addresses(create->opts, err);
+	return network_parse(networks->count == 1 ? networks->items[0] : "", &create->network, err);
 }
 
 /* -P: each port that the image or --expose names gets a free one of the host. */

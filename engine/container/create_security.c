@@ -12,6 +12,7 @@
 #include "engine/container/record.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -100,12 +101,38 @@ static int capabilities(struct create *create, struct err *err)
 struct security_words {
 	bool no_new_privileges;
 	const char *seccomp; /* NULL: the default; "unconfined"; a path */
+	const char *proc_options;
 	struct strv mask, unmask;
 };
 
 static void add_paths(struct strv *list, const char *text)
 {
 	strv_split(list, text, ':');
+}
+
+/* What procfs knows: who sees whose processes. */
+static int check_proc_options(const char *text, const char *value, struct err *err)
+{
+	static const char *const known[] = { "hidepid=0",	  "hidepid=1",
+					     "hidepid=2",	  "hidepid=4",
+					     "hidepid=off",	  "hidepid=noaccess",
+					     "hidepid=invisible", "hidepid=ptraceable",
+					     "subset=pid" };
+	cleanup_strv struct strv items = STRV_INIT;
+
+	strv_split(&items, value, ',');
+	for (size_t i = 0; i < items.count; i++) {
+		bool is_known = str_after(items.items[i], "gid=") != NULL;
+
+		for (size_t k = 0; k < ARRAY_SIZE(known); k++)
+			is_known |= str_equal(items.items[i], known[k]);
+		if (is_known)
+			continue;
+		err_set(err, ERR_USAGE, "invalid --security-opt '%s': '%s' is no option of proc",
+			text, items.items[i]);
+		return err_hint(err, "Use hidepid=0|1|2|4, subset=pid, gid=N.");
+	}
+	return 0;
 }
 
 static int security_word(const char *text, struct security_words *words, struct err *err)
@@ -152,21 +179,27 @@ static int security_word(const char *text, struct security_words *words, struct 
 			       "cannot apply --security-opt '%s': a plain user may not load or "
 			       "change AppArmor profiles",
 			       text);
-	if (str_after(text, "proc-opts=") != NULL || str_after(text, "systempaths=") != NULL) {
-		if (str_equal(text, "systempaths=unconfined")) {
-			strv_add(&words->unmask, "ALL");
-			return 0;
-		}
+	if ((value = str_after(text, "proc-opts=")) != NULL) {
+		words->proc_options = value;
+		return check_proc_options(text, value, err);
+	}
+	if (str_equal(text, "systempaths=unconfined")) {
+		strv_add(&words->unmask, "ALL");
+		return 0;
 	}
 	err_set(err, ERR_USAGE, "invalid --security-opt '%s'", text);
 	return err_hint(err, "Use no-new-privileges, seccomp=FILE|unconfined, mask=PATH[:PATH], "
-			     "unmask=ALL|PATH[:PATH] or label=disable.");
+			     "unmask=ALL|PATH[:PATH], proc-opts=OPTION[,OPTION], "
+			     "systempaths=unconfined or label=disable.");
 }
 
 static bool path_is_unmasked(const struct strv *unmask, const char *path)
 {
-	return strv_contains(unmask, "ALL") || strv_contains(unmask, "all") ||
-	       strv_contains(unmask, path);
+	for (size_t i = 0; i < unmask->count; i++)
+		if (strcasecmp(unmask->items[i], "all") == 0 ||
+		    fnmatch(unmask->items[i], path, 0) == 0)
+			return true;
+	return false;
 }
 
 static void masks(struct create *create, const struct security_words *words)
@@ -213,7 +246,7 @@ static int seccomp(struct create *create, const struct security_words *words, st
 
 static int security_opt(struct create *create, struct err *err)
 {
-	struct security_words words = { false, NULL, STRV_INIT, STRV_INIT };
+	struct security_words words = { false, NULL, NULL, STRV_INIT, STRV_INIT };
 	int rc = 0;
 
 	for (size_t i = 0; i < create->opts->security_opt.count && rc == 0; i++)
@@ -225,6 +258,7 @@ static int security_opt(struct create *create, struct err *err)
 				     words.mask.items[i]);
 	if (rc == 0) {
 		masks(create, &words);
+		create->proc_options = words.proc_options;
 		json_put_bool(create_spec_object(create, "process"), "noNewPrivileges",
 			      words.no_new_privileges);
 		rc = seccomp(create, &words, err);
@@ -305,6 +339,11 @@ static int ulimits(struct create *create, struct err *err)
 	json_t *list = json_array();
 
 	json_put(create_spec_object(create, "process"), "rlimits", list);
+	/* "host": the caller's limits, which every container has that is not given others */
+	if (strv_contains(&create->opts->ulimit, "host") && create->opts->ulimit.count > 1)
+		return err_set(err, ERR_USAGE, "--ulimit host and --ulimit '%s' exclude each other",
+			       create->opts->ulimit
+				       .items[str_equal(create->opts->ulimit.items[0], "host")]);
 	for (size_t i = 0; i < create->opts->ulimit.count; i++)
 		if (!str_equal(create->opts->ulimit.items[i], "host") &&
 		    ulimit(list, create->opts->ulimit.items[i], err) < 0)
@@ -364,7 +403,7 @@ static int personality(struct create *create, struct err *err)
 
 /* ---- devices ---- */
 
-static void device_mount(struct create *create, const char *source, const char *target,
+void create_device_mount(struct create *create, const char *source, const char *target,
 			 const char *rights)
 {
 	cleanup_strv struct strv options = STRV_INIT;
@@ -399,7 +438,7 @@ static int device_directory(struct create *create, const char *source, const cha
 			continue;
 		cleanup_free char *from = xasprintf("%s/%s", source, entry->d_name);
 		cleanup_free char *to = xasprintf("%s/%s", target, entry->d_name);
-		device_mount(create, from, to, rights);
+		create_device_mount(create, from, to, rights);
 	}
 	closedir(dir);
 	return 0;
@@ -426,8 +465,9 @@ static int device(struct create *create, const char *text, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "invalid --device '%s': it must be PATH[:PATH][:rwm]", text);
 	if (parts.items[0][0] != '/')
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot add device '%s': it is no path, and CDI names are not known",
+		return err_set(err, ERR_USAGE,
+			       "invalid --device '%s': it must be PATH[:PATH][:rwm] or "
+			       "VENDOR/CLASS=NAME",
 			       text);
 	if (stat(parts.items[0], &st) < 0)
 		return err_sys(err, errno, "cannot add device '%s'", parts.items[0]);
@@ -436,7 +476,7 @@ static int device(struct create *create, const char *text, struct err *err)
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_set(err, ERR_USAGE, "cannot add device '%s': it is no device",
 			       parts.items[0]);
-	device_mount(create, parts.items[0], target, rights);
+	create_device_mount(create, parts.items[0], target, rights);
 	return 0;
 }
 
@@ -445,18 +485,11 @@ int create_devices(struct create *create, struct err *err)
 	const struct container_create_opts *opts = create->opts;
 
 	json_put(create->record, "devices", json_array());
-	if (opts->device_cgroup_rule.count > 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot apply --device-cgroup-rule: a plain user may not change "
-			       "device rules of a cgroup");
-	if (opts->gpus.count > 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot apply --gpus '%s': no CDI device is known",
-			       opts->gpus.items[0]);
 	for (size_t i = 0; i < opts->devices.count; i++)
-		if (device(create, opts->devices.items[i], err) < 0)
+		if (!create_cdi_is_name(opts->devices.items[i]) &&
+		    device(create, opts->devices.items[i], err) < 0)
 			return -1;
-	return 0;
+	return create_cdi_devices(create, err);
 }
 
 int create_security(struct create *create, struct err *err)

@@ -19,6 +19,7 @@
  *	uidMap, gidMap			idmap_format() text; [null: the default maps of the user]
  *	joins				{"network"|"pid"|"ipc"|"uts"|"user"|"cgroup": ID of a container}: start puts the path of the
  *					namespace of its init into config.json's linux.namespaces before the plan is made [{}]
+ *	requires			IDs of containers that start first [none]
  *	terminal, interactive, remove, removeImage	bool [false]
  *	detachKeys			text [null: ctrl-p,ctrl-q]
  *	timeoutS			--timeout [0: none]
@@ -102,6 +103,7 @@
 #define KEY_UID_MAP	    "uidMap"
 #define KEY_GID_MAP	    "gidMap"
 #define KEY_JOINS	    "joins"
+#define KEY_REQUIRES	    "requires"
 #define KEY_TERMINAL	    "terminal"
 #define KEY_INTERACTIVE	    "interactive"
 #define KEY_REMOVE	    "remove"

@@ -115,6 +115,22 @@ static int join_others(struct start *start, struct err *err)
 	return 0;
 }
 
+static int start_required(struct start *start, struct err *err)
+{
+	const json_t *list = json_object_get(start->container->create, KEY_REQUIRES);
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		const char *id = json_string_value(item);
+		pid_t pid;
+
+		if (id != NULL && running_pid(start, id, &pid, err) < 0)
+			return err_wrap(err, "cannot start container '%.12s' that it requires", id);
+	}
+	return 0;
+}
+
 static bool has_new(const json_t *config, const char *kind)
 {
 	const json_t *list = json_at(config, "linux", "namespaces", NULL);
@@ -132,7 +148,7 @@ int start_read_config(struct start *start, struct err *err)
 {
 	if (container_read_config(start->container, &start->config, err) < 0)
 		return -1;
-	if (join_others(start, err) < 0)
+	if (start_required(start, err) < 0 || join_others(start, err) < 0)
 		return -1;
 	start->new_userns = has_new(start->config, "user");
 	start->new_network = has_new(start->config, "network");

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/refused.c - commands of other engines that dhow does not carry, and why
+ *
+ * Who types one is told the reason, not that nobody has heard of it. A path refuses all that begins with its words.
+ */
+#include "cli/commands.h"
+
+#include "base/err.h"
+#include "base/strbuf.h"
+
+#include <stddef.h>
+
+#define NO_REMOTE     "there is no engine elsewhere: dhow works on this machine only"
+#define NO_SWARM      "dhow runs containers on one machine and is no cluster"
+#define NO_CHECKPOINT "the kernel lets only root checkpoint and restore processes"
+
+const struct refused_command refused_commands[] = {
+	{ "machine", "containers run on this machine's own kernel, without a virtual machine" },
+	{ "farm", NO_REMOTE },
+	{ "context", NO_REMOTE },
+	{ "system connection", NO_REMOTE },
+	{ "system dial-stdio", NO_REMOTE },
+	{ "image scp", NO_REMOTE },
+	{ "checkpoint", NO_CHECKPOINT },
+	{ "container checkpoint", NO_CHECKPOINT },
+	{ "container restore", NO_CHECKPOINT },
+	{ "swarm", NO_SWARM },
+	{ "service", NO_SWARM },
+	{ "stack", NO_SWARM },
+	{ "node", NO_SWARM },
+	{ "config", NO_SWARM },
+	{ "volume update", NO_SWARM },
+	{ "plugin", "there are no plugins: networks, volumes and logs are built in" },
+	{ "system migrate",
+	  "containers need no migration: each start reads what the system is like now" },
+	{ "system renumber", "locks are files of the kernel and have no numbers" },
+	{ NULL, NULL },
+};
+
+/* True when the words of path are the first of words. */
+static bool begins_with(char *const *words, const char *path)
+{
+	for (; *path != '\0'; words++) {
+		const char *rest = *words != NULL ? str_after(path, *words) : NULL;
+
+		if (rest == NULL || (*rest != ' ' && *rest != '\0'))
+			return false;
+		path = *rest == ' ' ? rest + 1 : rest;
+	}
+	return true;
+}
+
+int commands_refused(char *const *words, struct err *err)
+{
+	for (const struct refused_command *refused = refused_commands; refused->path != NULL;
+	     refused++) {
+		if (begins_with(words, refused->path))
+			return err_set(err, ERR_UNSUPPORTED, "'%s' is not supported: %s",
+				       refused->path, refused->reason);
+	}
+	return 0;
+}
