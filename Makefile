@@ -60,7 +60,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
 
-.PHONY: deps-test all help check check-all check-includes unit corpus tests fuzz lint install deps demo bench clean force
+.PHONY: deps-test all docs help check check-all check-includes unit corpus tests fuzz lint install deps demo bench clean force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -167,6 +167,9 @@ check-includes:
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	BUILD=$(BUILD) tests/demo.sh
+
+docs: all
+	tests/options-table.sh $(BUILD)/dhow >docs/options.md
 
 bench: all
 	BUILD=$(BUILD) tests/bench.sh

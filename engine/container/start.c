@@ -310,7 +310,7 @@ static bool has_default_maps(const struct container_create_opts *opts)
 			return false;
 	}
 	return opts->userns == NULL && opts->uidmap.count == 0 && opts->gidmap.count == 0 &&
-	       opts->subuidname == NULL && opts->subgidname == NULL && opts->pod == NULL &&
+	       opts->subuidname == NULL && opts->subgidname == NULL && opts->requires.count == 0 &&
 	       !joins(opts->pid) && !joins(opts->ipc) && !joins(opts->uts) &&
 	       !joins(opts->cgroupns);
 }

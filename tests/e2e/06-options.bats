@@ -13,7 +13,7 @@ later='^(init|container init|cp|container cp|mount|container mount|unmount|conta
 }
 
 @test "what is refused has a reason" {
-	dhow __options | awk -F'\t' '$4 == "refused" && length($5) < 12' >short
+	dhow __options | awk -F'\t' '$4 == "refused" && length($5) < 8' >short
 	eq "$(cat short)" ""
 	dhow __options | awk -F'\t' 'NF != 5' >odd
 	eq "$(cat odd)" ""
