@@ -130,10 +130,12 @@ static int wait_namespace(pid_t pid, struct err *err)
 			if (errno == ENOENT || errno == ESRCH)
 				return err_set(err, ERR_STATE,
 					       "cannot start the network: the container has ended");
-			return err_sys(err, errno,
-				       "cannot inspect the network namespace of the container");
-		}
-		if (other.st_ino != own.st_ino || other.st_dev != own.st_dev)
+			/* it may not be looked at before its first instructions */
+			if (errno != EACCES)
+				return err_sys(
+					err, errno,
+					"cannot inspect the network namespace of the container");
+		} else if (other.st_ino != own.st_ino || other.st_dev != own.st_dev)
 			return 0;
 		nanosleep(&pause, NULL);
 	}

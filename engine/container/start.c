@@ -220,6 +220,8 @@ static int launch(struct start *start, struct err *err)
 		return -1;
 	if (network_finish(&start->network, &start->handle, err) < 0)
 		return -1;
+	/* R5: what holds the namespaces shares our memory, and the program may be allowed to trace what is in its user namespace */
+	runtime_userns_release(&start->userns);
 	if (runtime_sync_go(&start->sync, err) < 0 || runtime_sync_result(&start->sync, err) < 0)
 		return -1;
 	return start_wait_started(start, err);

@@ -160,12 +160,20 @@ static int clone_joined(struct runtime_plan *plan, const struct runtime_io *io,
 			struct runtime_sync *sync, pid_t *ret_pid, struct err *err)
 {
 	struct join_result result = { -1, 0, -1 };
-	pid_t helper = spawn_joined(plan, io, sync, &result);
+	/* R5: the helper is for a moment among the processes of the other container, with our memory */
+	bool is_foreign = plan->namespaces[NAMESPACE_USER].join_fd >= 0;
+	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	pid_t helper;
 
+	if (is_foreign)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	helper = spawn_joined(plan, io, sync, &result);
 	if (helper < 0)
 		return err_sys(err, errno, "cannot start a helper process");
 	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (is_foreign)
+		prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
 
 	if (result.kind >= 0) {
 		err_sys(err, result.errno_value, "cannot join the %s namespace",

@@ -140,7 +140,7 @@ static int ready(void *arg, struct err *err)
 	if (sync_child_wait(init->sync->child_fd, SYNC_GO, err) < 0)
 		return -1;
 	/* the network is there: nobody needs to look at us any more */
-	if (!init->own_pids)
+	if (init->is_seen)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return 0;
 }
@@ -150,7 +150,12 @@ static int run(struct init *init, int *started_fd, struct err *err)
 	struct runtime_plan *plan = init->plan;
 	const struct runtime_io *io = init->io;
 	struct seccomp_filter filter = SECCOMP_FILTER_INIT;
+	bool is_looked_at =
+		plan->namespaces[NAMESPACE_NETWORK].fresh && !runtime_brings_network(plan, io);
 
+	/* clone.c may have forbidden it on the way through another container's user namespace */
+	if (is_looked_at)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (unshare_rest(plan, io, err) < 0 || make_private(plan, err) < 0 ||
 	    open_proc(init, err) < 0 || ops_prepare(init, err) < 0)
 		return -1;
@@ -168,10 +173,11 @@ static int run(struct init *init, int *started_fd, struct err *err)
 	    program_write_proc(&plan->program, init->proc_fd, err) < 0)
 		return -1;
 	/*
-	 * R5: processes of a joined pid namespace see us. Without CAP_SYS_PTRACE they cannot look at who has more capabilities than they have;
-	 * with it they can, unless we are not dumpable. The network helper must look at us, too: then that comes with the go.
+	 * R5: processes of a joined pid namespace see us, and those of a joined user namespace that are in the host's. Without CAP_SYS_PTRACE
+	 * they cannot look at who has more capabilities than they have; with it they can, unless we are not dumpable. The network helper
+	 * must look at us, too, if it was not started before us: then that comes with the go.
 	 */
-	if (!init->own_pids && !plan->namespaces[NAMESPACE_NETWORK].fresh)
+	if (init->is_seen && !is_looked_at)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (ops_apply(init, err) < 0)
 		return -1;
@@ -196,6 +202,8 @@ void init_main(struct runtime_plan *plan, const struct runtime_io *io, struct ru
 		.io = io,
 		.sync = sync,
 		.own_pids = plan->namespaces[NAMESPACE_PID].fresh,
+		.is_seen = !plan->namespaces[NAMESPACE_PID].fresh ||
+			   plan->namespaces[NAMESPACE_USER].join_fd >= 0,
 		.proc_fd = -1,
 		.root_fd = -1,
 		.dev_fd = -1,

@@ -15,6 +15,7 @@ struct init {
 	const struct runtime_io *io;
 	struct runtime_sync *sync;
 	bool own_pids; /* nobody else is in the pid namespace */
+	bool is_seen;  /* by processes that are not the caller's, before the program runs */
 	int proc_fd;   /* procfs.h */
 	int root_fd;   /* mount of the root file system */
 	int dev_fd;    /* our own fresh tmpfs on /dev */
