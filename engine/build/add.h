@@ -19,8 +19,8 @@ int add_plan(struct build *build, struct job *job, struct sha256 *hash, struct e
 int add_fetch(struct build *build, struct job *job, struct err *err);
 /** Inside: place what was fetched. */
 int add_place(struct build *build, struct job *job, struct place *place, struct err *err);
-/** A file of a context: 1 it was an archive and is unpacked, 0 it is something else, -1. */
-int add_archive(struct build *build, struct job *job, struct place *place,
-		const struct source_item *item, struct err *err);
+/** The index-th file of a context: 1 it was an archive and is placed unpacked, 0 it is something else, -1. */
+int add_archive(struct build *build, struct job *job, struct place *place, size_t index,
+		struct err *err);
 
 #endif

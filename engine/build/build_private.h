@@ -224,7 +224,8 @@ struct job {
 	bool parents, link, unpack, unpack_asked, is_add, keep_git_dir;
 	char *checksum;
 	struct strv file_names, file_texts; /* here-documents */
-	struct strv urls;
+	struct strv urls, url_subdirs;
+	struct staging fetched; /* what was fetched while planning */
 	/* RUN */
 	struct strv argv, env;
 	struct run_mount *mounts;

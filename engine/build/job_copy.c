@@ -50,6 +50,7 @@ void job_free(struct job *job)
 	strv_release(&job->file_names);
 	strv_release(&job->file_texts);
 	strv_release(&job->urls);
+	strv_release(&job->url_subdirs);
 	strv_release(&job->argv);
 	strv_release(&job->env);
 	free(job->network);
@@ -330,7 +331,7 @@ static int place_source(struct copy_work *work, struct place *place, struct buil
 		int status = 0;
 
 		if (job->is_add && job->unpack && !item->is_dir && source->layers == NULL) {
-			status = add_archive(work->build, work->job, place, item, err);
+			status = add_archive(work->build, work->job, place, i, err);
 			if (status > 0)
 				continue;
 		}

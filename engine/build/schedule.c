@@ -223,6 +223,13 @@ static int start_worker(struct schedule *schedule, struct stage *stage, struct j
 	return status;
 }
 
+static void drop_job(struct build *build, struct job *job)
+{
+	if (job->fetched.name[0] != '\0')
+		staging_discard(build->engine->store, &job->fetched);
+	job_free(job);
+}
+
 static void end_worker(struct schedule *schedule, struct stage *stage, bool by_force)
 {
 	struct build *build = schedule->build;
@@ -244,7 +251,7 @@ static void end_worker(struct schedule *schedule, struct stage *stage, bool by_f
 	if (worker->job->kind == JOB_RUN)
 		job_run_cleanup(build, worker->job);
 	staging_discard(build->engine->store, &worker->job->staging);
-	job_free(worker->job);
+	drop_job(build, worker->job);
 	free(worker);
 	stage->worker = NULL;
 }
@@ -397,16 +404,17 @@ static int do_job(struct schedule *schedule, struct stage *stage, enum job_kind 
 			     .item = item,
 			     .stage = stage,
 			     .staging = STAGING_INIT,
+			     .fetched = STAGING_INIT,
 			     .started = now_s() };
 	object_id_new(&job->id);
 	if (plan_job(build, job, err) < 0) {
-		job_free(job);
+		drop_job(build, job);
 		return build_wrap(build, item, err);
 	}
 	if (uses_cache(build, stage) && cache_find(build, &job->key, &cached) > 0) {
 		emit_cached(build, stage, &cached);
 		take_result(build, stage, job, &cached);
-		job_free(job);
+		drop_job(build, job);
 		return 0;
 	}
 	job->layers = state_layers(&stage->state);
