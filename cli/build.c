@@ -42,8 +42,9 @@ static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, 
 static const char *const format_words[] = { "oci", "docker", NULL };
 static const char *const network_words[] = { "none", "host", "slirp4netns", "private", NULL };
 
-#define NO_SBOM	 "no scanner for the contents of images is part of dhow"
-#define NO_CRYPT "encrypted images are not supported"
+#define NO_REMOTE_CACHE "steps are kept in the local store only"
+#define NO_SBOM		"no scanner for the contents of images is part of dhow"
+#define NO_CRYPT	"encrypted images are not supported"
 
 const struct opt build_rows[] = {
 	/* what */
@@ -140,6 +141,9 @@ const struct opt build_rows[] = {
 	OPT_TRI(0, "skip-unused-stages", T, skip_unused_stages,
 		"leave out what the target does not need"),
 	OPT_FLAG('q', "quiet", T, quiet, "print the id only"),
+	OPT_FLAG(0, "rewrite-timestamp", T, rewrite_timestamp,
+		 "files get the time of --timestamp, too (always)"),
+	OPT_FLAG(0, "stdin", T, stdin_open, "RUN reads the input of this command"),
 	/* nothing is left of a step in any case, so these are as they are */
 	OPT_TRI(0, "rm", T, remove, "remove what steps ran in (always)"),
 	OPT_TRI(0, "force-rm", T, force_remove, "the same after a failure (always)"),
@@ -176,6 +180,20 @@ const struct opt build_rows[] = {
 	OPT_REFUSED_VALUE(0, "builder", "there is one builder"),
 	OPT_REFUSED(0, "compat-volumes", "what RUN writes below a VOLUME is always kept"),
 	OPT_REFUSED_VALUE(0, "layer-label", "steps are no images, so there is nothing to label"),
+	OPT_REFUSED_VALUE(0, "cache-from", NO_REMOTE_CACHE),
+	OPT_REFUSED_VALUE(0, "cache-to", NO_REMOTE_CACHE),
+	OPT_REFUSED_VALUE(0, "manifest", "lists of images cannot be made yet"),
+	OPT_REFUSED_VALUE(0, "logfile", "redirect the output of the command"),
+	OPT_REFUSED(0, "logsplit", "redirect the output of the command"),
+	OPT_REFUSED(0, "created-annotation", "say --annotation org.opencontainers.image.created="),
+	OPT_REFUSED(0, "identity-label", "dhow puts no label of its own into images"),
+	OPT_REFUSED(0, "inherit-annotations", "annotations of the base describe the base"),
+	OPT_REFUSED(0, "compress", "nothing is sent anywhere, so there is nothing to compress"),
+	OPT_REFUSED('D', "disable-compression", "layers are compressed when they are pushed"),
+	OPT_REFUSED(0, "load", "the image is in the store in any case"),
+	OPT_REFUSED(0, "push", "push the image with dhow push"),
+	OPT_REFUSED(0, "check", "the whole Dockerfile is checked before each build"),
+	OPT_REFUSED_VALUE(0, "progress", "the output is plain lines"),
 	OPT_REFUSED_VALUE(0, "cache-ttl", "entries of the cache have no age"), OPT_END
 };
 

@@ -66,6 +66,7 @@ const struct noun nouns[] = {
 	X(cmd_container_cleanup)                                                                   \
 	X(cmd_container_restart_by_policy)                                                         \
 	X(cmd_container_diff)                                                                      \
+	X(cmd_builder_prune)                                                                       \
 	X(cmd_image_inspect)                                                                       \
 	X(cmd_image_exists)                                                                        \
 	X(cmd_image_prune)                                                                         \

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "base/strbuf.h"
 
 #include <ctype.h>
@@ -119,6 +120,23 @@ static json_t *find_member(const struct run *run, const json_t *object, const ch
 	return NULL;
 }
 
+/* Methods of a Go time that people call on one, such as {{.Created.Unix}}: the member is a text here. New reference, or NULL. */
+static json_t *time_method(const json_t *value, const char *name)
+{
+	static const struct {
+		const char *name;
+		int64_t unit_ns;
+	} methods[] = { { "Unix", 1000000000 }, { "UnixMilli", 1000000 }, { "UnixNano", 1 } };
+	const char *text = json_string_value(value);
+	int64_t ns;
+
+	for (size_t i = 0; text != NULL && i < ARRAY_SIZE(methods); i++)
+		if (str_equal(methods[i].name, name) && strchr(text, 'T') != NULL &&
+		    parse_time(text, &ns) == 0)
+			return json_integer(ns / methods[i].unit_ns);
+	return NULL;
+}
+
 static int get_field(struct run *run, const struct value *from, const char *name, struct value *ret)
 {
 	const char *key = name;
@@ -133,6 +151,12 @@ static int get_field(struct run *run, const struct value *from, const char *name
 	}
 
 	json_t *member = json_is_object(from->json) ? find_member(run, from->json, &key) : NULL;
+	json_t *method = time_method(from->json, name);
+
+	if (method != NULL) {
+		*ret = (struct value){ method, false };
+		return 0;
+	}
 
 	if (member == NULL && !from->is_map)
 		return err_set(run->err, ERR_USAGE,

@@ -46,7 +46,7 @@ struct build_opts {
 	char *target, *ignorefile, *iidfile, *metadata_file, *format, *from;
 	char *timestamp, *source_date_epoch;
 	char *pull; /* true, false or a policy */
-	bool no_cache, quiet, squash, squash_all, omit_history;
+	bool no_cache, quiet, squash, squash_all, omit_history, rewrite_timestamp, stdin_open;
 	int layers, http_proxy, skip_unused_stages, inherit_labels;
 	int remove, force_remove; /* nothing is left of a step in any case */
 	int64_t jobs; /* stages at a time; 0: as many as there are processors, at least 4 */

@@ -264,6 +264,15 @@ static int copy_other(struct copy *copy, const struct entry *entry, struct err *
 	return 0;
 }
 
+/* What a lower layer has in a directory that stands in the place of something else is hidden. */
+static int mark_opaque(const struct entry *entry)
+{
+	cleanup_fd int fd = openat(entry->target_fd, entry->name,
+				   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : copy_set_opaque(fd);
+}
+
 /* Make the directory, or take the one that is there when that is allowed, and put it on the list. */
 static int copy_directory(struct copy *copy, const struct entry *entry, struct err *err)
 {
@@ -282,6 +291,8 @@ static int copy_directory(struct copy *copy, const struct entry *entry, struct e
 			status = path_remove_tree(entry->target_fd, entry->name);
 			if (status == 0 && mkdirat(entry->target_fd, entry->name, 0700) < 0)
 				status = -errno;
+			if (status == 0 && copy->options->as_layer && copy->options->keep_marks)
+				status = mark_opaque(entry);
 		}
 	}
 	if (status < 0)
@@ -297,6 +308,11 @@ static int copy_entry(struct copy *copy, struct entry *entry, struct err *err)
 	if (copy->options->as_layer && S_ISCHR(entry->st.st_mode) &&
 	    entry->st.st_rdev == makedev(0, 0)) {
 		int status = path_remove_tree(entry->target_fd, entry->name);
+
+		/* what lies below the copy is to be hidden, too */
+		if (status == 0 && copy->options->keep_marks &&
+		    mknodat(entry->target_fd, entry->name, S_IFCHR, makedev(0, 0)) < 0)
+			status = -errno;
 
 		return status < 0 ? fail(err, -status, "remove", entry->path) : 0;
 	}

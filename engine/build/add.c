@@ -261,8 +261,8 @@ static int place_url_file(const struct place *place, const struct job *job, int 
 
 	if (dir_fd < 0)
 		return err_sys(err, errno, "cannot open what was fetched");
-	if (job->destination_is_dir && (*name == '\0' || str_equal(name, ".") ||
-					str_equal(name, "..")))
+	if (job->destination_is_dir &&
+	    (*name == '\0' || str_equal(name, ".") || str_equal(name, "..")))
 		return err_set(err, ERR_USAGE, "'%s' has no name for a file in '%s'",
 			       job->urls.items[index], job->destination);
 	if (source_select(&root, "file", false, &items, err) < 0)
@@ -275,8 +275,7 @@ static int place_url_file(const struct place *place, const struct job *job, int 
 
 int add_place(struct build *build, struct job *job, struct place *place, struct err *err)
 {
-	int staging_fd =
-		job->fetched.name[0] != '\0' ? job->fetched.dir_fd : job->staging.dir_fd;
+	int staging_fd = job->fetched.name[0] != '\0' ? job->fetched.dir_fd : job->staging.dir_fd;
 
 	(void)build;
 	for (size_t i = 0; i < job->urls.count; i++) {

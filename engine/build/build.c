@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "engine/build/publish.h"
 #include "engine/image/manifest.h"
 
 #include <errno.h>
@@ -298,6 +299,12 @@ static int read_platform(struct build *build, struct err *err)
 		build->opts->platforms.count > 0 ? build->opts->platforms.items[0] : pull->platform;
 	struct platform host = { 0 }, wanted = { 0 };
 
+	if (build->opts->platforms.count > 1) {
+		err_set(err, ERR_UNSUPPORTED,
+			"cannot build for several platforms at once: an index of images cannot be "
+			"made yet");
+		return err_hint(err, "Build once for each platform, with a tag of its own.");
+	}
 	platform_here(&host);
 	strv_env_set(&build->args, HOST_ARCH, host.architecture);
 	if (text != NULL && !str_equal(text, "local")) {
@@ -419,10 +426,10 @@ static int check_names(struct build *build, struct err *err)
 static int walk(struct build *build, const char *context, struct build_result *result,
 		struct err *err)
 {
-	if (check_names(build, err) < 0 || read_args(build, err) < 0 ||
-	    read_secrets(build, err) < 0 || read_timestamp(build, err) < 0 ||
-	    read_pull(build, err) < 0 || read_platform(build, err) < 0 ||
-	    context_open(build, context, err) < 0 ||
+	if (check_names(build, err) < 0 || publish_check_outputs(build, err) < 0 ||
+	    read_args(build, err) < 0 || read_secrets(build, err) < 0 ||
+	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0 ||
+	    read_platform(build, err) < 0 || context_open(build, context, err) < 0 ||
 	    context_read_dockerfile(build, context, err) < 0 || graph_read(build, err) < 0 ||
 	    pull_bases(build, err) < 0)
 		return -1;

@@ -21,6 +21,7 @@
 #include "storage/store.h"
 
 struct worker;
+struct build;
 
 /* the builder's own architecture, among the build arguments under a name that no ARG can have */
 #define HOST_ARCH ".host"
@@ -30,21 +31,21 @@ struct worker;
 /** What an instruction finds and changes. */
 struct state {
 	struct image_new image;
-	struct digest key;	 /* of all steps so far */
-	struct strv args;	 /* NAME=VALUE of ARG in this stage */
-	struct strv shell;	 /* SHELL, or the default */
-	int64_t created_ns;	 /* of the last step */
-	bool own_cmd;		 /* CMD was said in this stage: ENTRYPOINT keeps it */
-	struct digest base_id;	 /* the image it started from, "" scratch */
-	struct strv onbuild;	 /* triggers of the base that are to run now */
-	size_t base_layer_count; /* layers that are not of this build */
+	struct digest key;     /* of all steps so far */
+	struct strv args;      /* NAME=VALUE of ARG in this stage */
+	struct strv shell;     /* SHELL, or the default */
+	int64_t created_ns;    /* of the last step */
+	bool own_cmd;	       /* CMD was said in this stage: ENTRYPOINT keeps it */
+	struct digest base_id; /* the image it started from, "" scratch */
+	struct strv onbuild;   /* triggers of the base that are to run now */
+	size_t base_layer_count, base_history_count; /* what is not of this build */
 };
 void state_release(struct state *state);
 void state_copy(struct state *to, const struct state *from);
 /** The "config" object of its image. Borrowed. */
 json_t *state_config(const struct state *state);
 /** Begin from an image, or from nothing (NULL). */
-int state_from_image(struct engine *engine, const struct image *image, struct state *ret_state,
+int state_from_image(struct build *build, const struct image *image, struct state *ret_state,
 		     struct err *err);
 /** Value of a variable for expansion: ENV before ARG. */
 const char *state_lookup(const struct state *state, const char *name);

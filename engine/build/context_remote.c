@@ -73,7 +73,8 @@ static int use_spooled(struct build *build, struct context *context, int fd, con
 		if (unpacked < 0)
 			return err_wrap(err, "cannot unpack %s", what);
 		if (unpacked == 0)
-			return err_set(err, ERR_CORRUPT, "cannot unpack %s: it is no archive", what);
+			return err_set(err, ERR_CORRUPT, "cannot unpack %s: it is no archive",
+				       what);
 		context->dir_fd = openat(context->staging.dir_fd, "files",
 					 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		return context->dir_fd < 0 ? err_sys(err, errno, "cannot open the context") : 0;
@@ -108,16 +109,16 @@ static int open_git(struct build *build, struct context *context, const char *ur
 
 	if (staging_new(build->engine->store, "context", &context->staging, err) < 0)
 		return -1;
-	cleanup_free char *path = xasprintf("%s/tmp/%s", build->engine->store->root_path,
-					    context->staging.name);
+	cleanup_free char *path =
+		xasprintf("%s/tmp/%s", build->engine->store->root_path, context->staging.name);
 	if (fetch_git(url, false, context->staging.dir_fd, path, "files", &subdir, err) < 0)
 		return -1;
 	cleanup_fd int root_fd = openat(context->staging.dir_fd, "files",
 					O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (root_fd < 0)
 		return err_sys(err, errno, "cannot open the context");
-	context->dir_fd = path_open_in_root(root_fd, subdir != NULL ? subdir : ".",
-					    O_PATH | O_DIRECTORY, 0);
+	context->dir_fd =
+		path_open_in_root(root_fd, subdir != NULL ? subdir : ".", O_PATH | O_DIRECTORY, 0);
 	if (context->dir_fd < 0)
 		return err_sys(err, -context->dir_fd, "cannot open '%s' of the repository '%s'",
 			       subdir != NULL ? subdir : ".", url);

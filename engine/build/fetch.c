@@ -31,9 +31,8 @@ bool fetch_is_archive(int fd)
 		const char *bytes;
 		size_t length;
 	} magics[] = {
-		{ 0, "\x1f\x8b", 2 },		   { 0, "BZh", 3 },
-		{ 0, "\xfd\x37zXZ\0", 6 },	   { 0, "\x28\xb5\x2f\xfd", 4 },
-		{ 257, "ustar", 5 },
+		{ 0, "\x1f\x8b", 2 },	      { 0, "BZh", 3 },	   { 0, "\xfd\x37zXZ\0", 6 },
+		{ 0, "\x28\xb5\x2f\xfd", 4 }, { 257, "ustar", 5 },
 	};
 	char head[512] = { 0 };
 	ssize_t got = pread(fd, head, sizeof(head), 0);
@@ -136,8 +135,8 @@ static int git_split(const char *text, struct git *git, struct err *err)
 /* Nothing of the user's or the system's configuration; keys and the agent for ssh only. */
 static void git_environment(struct git *git)
 {
-	static const char *const passed[] = { "PATH",	    "http_proxy", "https_proxy",
-					      "HTTPS_PROXY", "no_proxy",  "NO_PROXY" };
+	static const char *const passed[] = { "PATH",	     "http_proxy", "https_proxy",
+					      "HTTPS_PROXY", "no_proxy",   "NO_PROXY" };
 	static const char *const for_ssh[] = { "HOME", "USER", "SSH_AUTH_SOCK" };
 	bool is_ssh = str_after(git->url, "ssh://") != NULL || str_after(git->url, "git@") != NULL;
 
@@ -162,18 +161,30 @@ static int git_run(const struct git *git, const char *const *words, struct strbu
 {
 	static const char *const fixed[] = {
 		"git",
-		"-c", "protocol.allow=never",
-		"-c", "protocol.https.allow=always",
-		"-c", "protocol.http.allow=always",
-		"-c", "protocol.git.allow=always",
-		"-c", "protocol.ssh.allow=always",
-		"-c", "core.hooksPath=/dev/null",
-		"-c", "core.fsmonitor=false",
-		"-c", "init.templateDir=",
-		"-c", "init.defaultBranch=main",
-		"-c", "advice.detachedHead=false",
-		"-c", "gc.auto=0",
-		"-c", "filter.lfs.required=false",
+		"-c",
+		"protocol.allow=never",
+		"-c",
+		"protocol.https.allow=always",
+		"-c",
+		"protocol.http.allow=always",
+		"-c",
+		"protocol.git.allow=always",
+		"-c",
+		"protocol.ssh.allow=always",
+		"-c",
+		"core.hooksPath=/dev/null",
+		"-c",
+		"core.fsmonitor=false",
+		"-c",
+		"init.templateDir=",
+		"-c",
+		"init.defaultBranch=main",
+		"-c",
+		"advice.detachedHead=false",
+		"-c",
+		"gc.auto=0",
+		"-c",
+		"filter.lfs.required=false",
 	};
 	cleanup_strv struct strv argv = STRV_INIT;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
@@ -212,18 +223,14 @@ static int git_must(const struct git *git, const char *const *words, struct err 
 static int git_fetch(const struct git *git, struct err *err)
 {
 	const char *const init[] = { "init", "-q", ".", NULL };
-	const char *const shallow[] = { "fetch", "-q",	  "--depth=1", "--no-tags",
+	const char *const shallow[] = { "fetch", "-q",	   "--depth=1", "--no-tags",
 					"--",	 git->url, git->ref,	NULL };
-	const char *const whole[] = { "fetch",
-				      "-q",
-				      "--tags",
-				      "--",
-				      git->url,
-				      "+refs/heads/*:refs/remotes/origin/*",
+	const char *const whole[] = { "fetch", "-q",	 "--tags",
+				      "--",    git->url, "+refs/heads/*:refs/remotes/origin/*",
 				      NULL };
 	const char *const checkout[] = { "checkout", "-q", "--detach", "FETCH_HEAD", "--", NULL };
 	const char *const checkout_ref[] = { "checkout", "-q", "--detach", git->ref, "--", NULL };
-	const char *const submodules[] = { "submodule", "update", "-q",	     "--init",
+	const char *const submodules[] = { "submodule",	  "update",    "-q", "--init",
 					   "--recursive", "--depth=1", NULL };
 	cleanup_strbuf struct strbuf errors = STRBUF_INIT;
 	struct stat st;

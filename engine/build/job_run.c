@@ -477,11 +477,12 @@ static int run_container(struct build *build, struct job *job, const struct strv
 {
 	struct container_create_opts opts = build->opts->run;
 	struct strv env = STRV_INIT, network = STRV_INIT;
-	cleanup_fd int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int stdin_fd = build->opts->stdin_open ? fd_dup(STDIN_FILENO)
+							  : open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int status;
 
-	if (null_fd < 0)
-		return err_sys(err, errno, "cannot open '/dev/null'");
+	if (stdin_fd < 0)
+		return err_set(err, ERR_FAILED, "cannot open the input of the step");
 	strv_copy(&env, &job->env);
 	for (size_t i = 0; i < more_env->count; i++)
 		strv_env_put(&env, more_env->items[i]);
@@ -509,7 +510,7 @@ static int run_container(struct build *build, struct job *job, const struct strv
 		.dir_fd = job->staging.dir_fd,
 		.dir_path = staging_path,
 		.mounts = mounts,
-		.stdin_fd = null_fd,
+		.stdin_fd = stdin_fd,
 		.stdout_fd = stdout_fd,
 		.stderr_fd = stderr_fd,
 	};

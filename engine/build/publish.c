@@ -104,37 +104,15 @@ static int change_annotations(struct build *build, struct state *state, struct e
 
 /* ---- --squash ---- */
 
-static int open_squashed(void *context, struct err *err)
-{
-	struct rootfs *rootfs = context;
-
-	return rootfs_mount(rootfs, err);
-}
-
 /* All layers become one. */
 static int squash_all(struct build *build, struct state *state, struct err *err)
 {
 	cleanup_free struct digest *layers = state_layers(state);
-	const struct rootfs_request request = {
-		.diff_ids = layers,
-		.diff_id_count = state->image.layer_count,
-		.directory_fd = -1,
-		.container_dir_fd = -1,
-	};
-	struct rootfs rootfs = ROOTFS_INIT;
-	const struct layer_source source = {
-		.open = open_squashed,
-		.open_context = &rootfs,
-		.latest_mtime_s = build->has_timestamp ? &build->timestamp_s : NULL,
-	};
 	struct layer_made made;
-	int status = rootfs_prepare(build->engine->store, &request, &rootfs, err);
 
-	if (status == 0)
-		status = layer_make(build->engine->store, &source, &made, err);
-	rootfs_release(&rootfs);
-	if (status < 0)
-		return err_wrap(err, "cannot squash the layers");
+	if (image_squash(build->engine, layers, state->image.layer_count,
+			 build->has_timestamp ? &build->timestamp_s : NULL, &made, err) < 0)
+		return -1;
 	image_new_clear_layers(&state->image);
 	image_new_add_layer(&state->image, &made);
 	image_new_add_history(&state->image, state->created_ns, "/bin/sh -c #(nop) squashed", NULL,
@@ -266,6 +244,6 @@ int publish_result(struct build *build, struct build_result *result, struct err 
 	drop_base_members(state->image.config);
 	put_created(build, state);
 	if (build->opts->outputs.count > 0)
-		return publish_outputs(build, state, result, err);
+		return publish_outputs(build, state, err);
 	return publish_image(build, state, result, err);
 }

@@ -9,8 +9,9 @@
 
 /** --squash: the layers of this build become one on top of the base's. */
 int publish_squash(struct build *build, struct state *state, struct err *err);
-/** --output: local, tar, oci, docker. */
-int publish_outputs(struct build *build, struct state *state, struct build_result *result,
-		    struct err *err);
+/** --output: the files as a directory or a tar. */
+int publish_outputs(struct build *build, struct state *state, struct err *err);
+/** The same options, looked at before anything runs. */
+int publish_check_outputs(struct build *build, struct err *err);
 
 #endif

@@ -502,7 +502,7 @@ static int begin_stage(struct build *build, struct stage *stage, struct err *err
 	if (stage->base_stage >= 0)
 		state_copy(&stage->state, &build->stages[stage->base_stage].state);
 	else
-		status = state_from_image(build->engine, stage->base_image, &stage->state, err);
+		status = state_from_image(build, stage->base_image, &stage->state, err);
 	if (status == 0)
 		status = read_triggers(build, stage, err);
 	if (status < 0)

@@ -43,6 +43,7 @@ void state_copy(struct state *to, const struct state *from)
 		.created_ns = from->created_ns,
 		.base_id = from->base_id,
 		.base_layer_count = from->base_layer_count,
+		.base_history_count = from->base_history_count,
 	};
 	copy_image(&to->image, &from->image);
 	/* ARG ends with its stage, SHELL does not */
@@ -70,12 +71,12 @@ static void read_shell(struct state *state)
 	strv_add(&state->shell, "-c");
 }
 
-int state_from_image(struct engine *engine, const struct image *image, struct state *ret_state,
+int state_from_image(struct build *build, const struct image *image, struct state *ret_state,
 		     struct err *err)
 {
 	struct state state = { 0 };
 
-	if (image_new_from(engine, image, &state.image, err) < 0)
+	if (image_new_from(build->engine, image, &state.image, err) < 0)
 		return -1;
 	cache_key_start(image != NULL ? image->config.text : "scratch", &state.key);
 	if (image != NULL) {
@@ -85,7 +86,10 @@ int state_from_image(struct engine *engine, const struct image *image, struct st
 			strv_clear(&state.onbuild);
 		json_object_del(state_config(&state), "OnBuild");
 	}
+	if (!build->opts->inherit_labels)
+		json_object_del(state_config(&state), "Labels");
 	state.base_layer_count = state.image.layer_count;
+	state.base_history_count = json_array_size(json_object_get(state.image.config, "history"));
 	read_shell(&state);
 	*ret_state = state;
 	return 0;

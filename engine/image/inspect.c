@@ -92,6 +92,33 @@ static const char *last_comment(const json_t *config)
 	return json_get_string(last, json_get_string(config, "", "comment", NULL), "comment", NULL);
 }
 
+/* True when image was built on parent: its lower layers are the parent's, and there are more steps. */
+static bool is_parent(const struct image *parent, const struct image *image)
+{
+	if (parent->damaged || parent->layer_count == 0 ||
+	    parent->layer_count >= image->layer_count)
+		return false;
+	for (size_t i = 0; i < parent->layer_count; i++)
+		if (!digest_equal(&parent->layers[i].diff_id, &image->layers[i].diff_id))
+			return false;
+	return true;
+}
+
+/* The nearest image in the store that this one was built on: steps of a build are no images. "" when there is none. */
+static void put_parent(struct engine *engine, const struct image *image, json_t *out)
+{
+	cleanup_image_list struct image_list list = { NULL, 0 };
+	struct err ignored = { 0 }; /* an image without a known parent is whole */
+	const struct image *best = NULL;
+
+	if (image_list(engine->store, &list, &ignored) == 0)
+		for (size_t i = 0; i < list.count; i++)
+			if (is_parent(list.items[i], image) &&
+			    (best == NULL || list.items[i]->layer_count > best->layer_count))
+				best = list.items[i];
+	json_put_string(out, "Parent", best != NULL ? digest_hex(&best->config) : "");
+}
+
 json_t *image_inspect(struct engine *engine, const struct image *image, struct err *err)
 {
 	cleanup_json json_t *document = NULL, *manifest = NULL;
@@ -109,7 +136,7 @@ json_t *image_inspect(struct engine *engine, const struct image *image, struct e
 	json_put_string(out, "Digest", image->manifest.text);
 	json_put_strv(out, "RepoTags", &image->names);
 	json_put_strv(out, "RepoDigests", &image->digests);
-	json_put_string(out, "Parent", "");
+	put_parent(engine, image, out);
 	json_put_string(out, "Comment", last_comment(document));
 	json_put_string(out, "Created", created);
 	json_put(out, "Config", config_object(config));
