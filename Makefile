@@ -74,7 +74,7 @@ help:
 	@echo 'make fuzz F=NAME           fuzz one parser with clang (FUZZ_ARGS=-max_total_time=60)'
 	@echo 'make check-includes lint   direction of includes; format and static checks'
 	@echo 'make deps                  install what building and running needs (Debian, as root)'
-	@echo 'make install demo bench clean'
+	@echo 'make install demo bench clean; install DOCKER=1 also makes the name docker'
 
 # --- objects and libraries ---
 # the command line of the compiler is remembered: other flags make everything anew, another makefile does not
@@ -163,7 +163,6 @@ check-all: deps-test
 	BUILD=$(BUILD) tests/check.sh --all $(T)
 check-includes:
 	@CC='$(CC)' tests/check-includes.sh
-
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	BUILD=$(BUILD) tests/demo.sh
@@ -194,6 +193,7 @@ install: all
 	install -d $(INSTALL_TO)/bin $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(filter-out $(HELPERS),$(BINARIES)) $(INSTALL_TO)/bin
 	install -m 755 $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
+	$(if $(DOCKER),ln -sf dhow $(INSTALL_TO)/bin/docker)
 	@for pair in $(SHARED); do install -D -m 644 $${pair%%:*} $(INSTALL_TO)/share/$${pair#*:} || exit 1; done
 
 clean:

@@ -15,6 +15,7 @@ const struct noun nouns[] = {
 	{ "buildx", "Build images, as docker says it" },
 	{ "volume", "Manage volumes" },
 	{ "secret", "Manage secrets" },
+	{ "context", "The one place where docker's tools find dhow" },
 	{ "healthcheck", "Run health checks" },
 	{ "system", "Look at this installation" },
 	{ NULL, NULL },
@@ -90,6 +91,10 @@ const struct noun nouns[] = {
 	X(cmd_secret_exists)                                                                       \
 	X(cmd_secret_rm)                                                                           \
 	X(cmd_healthcheck_run)                                                                     \
+	X(cmd_context_ls)                                                                          \
+	X(cmd_context_show)                                                                        \
+	X(cmd_context_use)                                                                         \
+	X(cmd_context_inspect)                                                                     \
 	X(cmd_system_df)                                                                           \
 	X(cmd_system_prune)                                                                        \
 	X(cmd_complete)                                                                            \

@@ -32,7 +32,13 @@ struct global_opts {
 	char *registries_conf;
 	struct strv cdi_spec_dirs;
 	bool debug, version;
+	/* docker's own: */
+	char *docker_host, *docker_context, *docker_config;
 };
+/** The same as docker has them: -c, -H, -D and -l mean something else. */
+extern const struct opt docker_global_rows[];
+/** The table for this program's name. */
+const struct opt *global_rows_of(const struct cli *cli);
 extern const struct global_opts global_defaults;
 /** What they mean for the engine; sets the level of debug(). The texts stay global's. */
 int global_apply(const struct global_opts *global, struct engine_options *options, struct err *err);

@@ -18,6 +18,7 @@ struct format {
 	struct template *template; /* NULL: JSON */
 	char *text;		   /* of the template */
 	bool heading;
+	bool docker;
 	bool lines; /* docker: JSON is one object a line */
 };
 
@@ -64,6 +65,7 @@ int format_new(const struct cli *cli, const struct format_request *request,
 	const char *table = asked != NULL ? str_after(asked, "table ") : NULL;
 
 	format->request = request;
+	format->docker = cli->as_docker;
 	/* "table" alone is the built-in one */
 	if (asked == NULL || str_equal(asked, "table") || *asked == '\0') {
 		strbuf_adds(&text, request->table != NULL ? request->table : "");
@@ -98,6 +100,11 @@ void format_free(struct format *format)
 bool format_is_json(const struct format *format)
 {
 	return format->template == NULL && !format->lines;
+}
+
+bool format_is_lines(const struct format *format)
+{
+	return format->template == NULL && format->lines;
 }
 
 bool format_mentions(const struct format *format, const char *field)
@@ -170,7 +177,10 @@ int format_rows(const struct format *format, const json_t *rows, struct err *err
 		if (template_run(format->template, row, &format->request->rules, &text, err) < 0)
 			return -1;
 	}
-	table_align(text.data, &out);
+	if (format->docker)
+		table_align_as(text.data, DOCKER_COLUMN_MIN, DOCKER_COLUMN_GAP, &out);
+	else
+		table_align(text.data, &out);
 	(void)fwrite(out.data, 1, out.length, stdout);
 	return 0;
 }
@@ -179,6 +189,10 @@ int format_object(const struct format *format, const json_t *object, struct err 
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
+	if (format->template == NULL) {
+		format_json(object, 0);
+		return 0;
+	}
 	if (template_run(format->template, object, &format->request->rules, &out, err) < 0)
 		return -1;
 	(void)fwrite(out.data, 1, out.length, stdout);

@@ -27,6 +27,8 @@ DEFINE_CLEANUP(format)
 
 /** True when JSON is wanted: the caller hands the list to format_json(). */
 bool format_is_json(const struct format *format);
+/** True when JSON is wanted one object a line, as docker prints it: format_rows() does that. */
+bool format_is_lines(const struct format *format);
 /** True when the template names this field: some fields cost something to know. */
 bool format_mentions(const struct format *format, const char *field);
 /** True when it is a template of nothing but {{.FIELD}} with fields of this list, which ends with NULL. */

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "cli/docker.h"
 
 /* the words that have no level of ours stand behind the levels */
 static const char *const log_level_words[] = {
@@ -41,7 +42,7 @@ static const char *const cgroup_manager_words[] = {
 #define NO_SERVER "dhow works by itself, on this machine; there is no server to talk to"
 #define NO_SSH	  "dhow works on this machine only; run it there with ssh"
 
-const struct opt global_rows[] = {
+static const struct opt shared_rows[] = {
 	OPT_STRING(0, "root", struct global_opts, root, "PATH",
 		   "where images, containers and volumes are"),
 	OPT_STRING(0, "runroot", struct global_opts, run_root, "PATH",
@@ -61,9 +62,6 @@ const struct opt global_rows[] = {
 		   "registries.conf to read in place of the usual ones"),
 	OPT_FLAG('v', "version", struct global_opts, version, "print the version"),
 	OPT_REFUSED('r', "remote", NO_SERVER),
-	OPT_REFUSED_VALUE('c', "connection", NO_SERVER),
-	OPT_REFUSED_VALUE(0, "context", NO_SERVER),
-	OPT_REFUSED_VALUE('H', "host", NO_SERVER),
 	OPT_REFUSED_VALUE(0, "url", NO_SERVER),
 	OPT_REFUSED_VALUE(0, "identity", NO_SSH),
 	OPT_REFUSED_VALUE(0, "ssh", NO_SSH),
@@ -75,7 +73,6 @@ const struct opt global_rows[] = {
 	OPT_REFUSED_VALUE(0, "tlscacert", NO_SERVER),
 	OPT_REFUSED_VALUE(0, "tlscert", NO_SERVER),
 	OPT_REFUSED_VALUE(0, "tlskey", NO_SERVER),
-	OPT_REFUSED_VALUE(0, "config", "say --authfile to the command that needs it"),
 	OPT_REFUSED_VALUE(0, "conmon", "the monitor is a part of dhow"),
 	OPT_LIST(0, "cdi-spec-dir", struct global_opts, cdi_spec_dirs, "DIR",
 		 "where CDI devices are described (/etc/cdi, /var/run/cdi)"),
@@ -94,6 +91,30 @@ const struct opt global_rows[] = {
 	OPT_REFUSED_VALUE(0, "volumepath", "volumes are below --root"),
 	OPT_END
 };
+
+const struct opt global_rows[] = { OPT_ROWS(shared_rows),
+				   OPT_REFUSED_VALUE('c', "connection", NO_SERVER),
+				   OPT_REFUSED_VALUE(0, "context", NO_SERVER),
+				   OPT_REFUSED_VALUE('H', "host", NO_SERVER),
+				   OPT_REFUSED_VALUE(0, "config",
+						     "say --authfile to the command that needs it"),
+				   OPT_END };
+
+const struct opt docker_global_rows[] = {
+	OPT_ROWS(shared_rows),
+	OPT_STRING('H', "host", struct global_opts, docker_host, "ADDRESS",
+		   "unix://...: dhow does the work itself, here"),
+	OPT_STRING('c', "context", struct global_opts, docker_context, "NAME", "default"),
+	OPT_STRING(0, "config", struct global_opts, docker_config, "DIR",
+		   "where config.json with the logins is"),
+	OPT_REFUSED_VALUE(0, "connection", NO_SERVER),
+	OPT_END
+};
+
+const struct opt *global_rows_of(const struct cli *cli)
+{
+	return cli->as_docker ? docker_global_rows : global_rows;
+}
 
 const struct global_opts global_defaults = { .log_level = -1 };
 
@@ -144,5 +165,7 @@ int global_apply(const struct global_opts *global, struct engine_options *option
 		debug_set_level((enum debug_level)global->log_level);
 	if (global->debug)
 		debug_set_level(DEBUG_DEBUG);
+	if (options->as_docker)
+		return docker_environment(global, err);
 	return 0;
 }

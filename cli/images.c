@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "cli/docker.h"
 #include "cli/format.h"
 #include "cli/human.h"
 #include "engine/container.h"
@@ -197,7 +198,13 @@ static int print_rows(struct cli *cli, const struct images_opts *opts, const str
 	    container_list(cli->engine, &containers, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		if (!format_is_json(format))
+		if (cli->as_docker) {
+			cleanup_json json_t *row = images_row(opts, &rows[i], &containers, now_ns);
+
+			json_put_int(row, "VirtualSizeBytes", (int64_t)rows[i].image->size_bytes);
+			json_array_append_new(list, docker_images_row(row, opts->digests,
+								      rows[i].image->created_ns));
+		} else if (!format_is_json(format))
 			json_array_append_new(list,
 					      images_row(opts, &rows[i], &containers, now_ns));
 		else if (!seen_before(rows, i))

@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/strbuf.h"
 #include "cli/cmd.h"
+#include "cli/docker.h"
 #include "cli/format.h"
 #include "cli/version.h"
 #include "cli/yaml.h"
@@ -162,6 +163,12 @@ static int info_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	json_put(object, "plugins", info_plugins());
 	json_put(object, "version", version_json());
 
+	if (cli->as_docker) {
+		json_t *docker = docker_info(object);
+
+		json_decref(object);
+		object = docker;
+	}
 	if (opts->format == NULL) {
 		cleanup_strbuf struct strbuf out = STRBUF_INIT;
 

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "cli/docker.h"
 #include "cli/format.h"
 #include "cli/select.h"
 #include "cli/volume_json.h"
@@ -34,7 +35,8 @@ struct inspect_opts {
 	bool size, latest, all;
 };
 
-#define INDENT 5
+#define INDENT	      5
+#define DOCKER_INDENT 4
 
 /* Each looks for one kind: 1 found, 0 not, -1. */
 static int inspect_container(struct cli *cli, const struct inspect_opts *opts, const char *text,
@@ -46,6 +48,8 @@ static int inspect_container(struct cli *cli, const struct inspect_opts *opts, c
 	if (found <= 0)
 		return found;
 	*ret_object = container_inspect(cli->engine, container, opts->size, err);
+	if (cli->as_docker && *ret_object != NULL)
+		docker_inspect_container(*ret_object);
 	return *ret_object != NULL ? 1 : -1;
 }
 
@@ -61,6 +65,8 @@ static int inspect_image(struct cli *cli, const struct inspect_opts *opts, const
 	if (found <= 0)
 		return found;
 	*ret_object = image_inspect(cli->engine, image, err);
+	if (cli->as_docker && *ret_object != NULL)
+		docker_inspect_image(*ret_object);
 	return *ret_object != NULL ? 1 : -1;
 }
 
@@ -169,7 +175,8 @@ static int inspect_run(struct cli *cli, void *opts_, const struct strv *args, st
 		if (format_new(cli, &request, &format, err) < 0)
 			return -1;
 		/* "{{json .}}" is one line for each object here */
-		as_json = format_is_json(format) && strchr(opts->format, '{') == NULL;
+		as_json = (format_is_json(format) || format_is_lines(format)) &&
+			  strchr(opts->format, '{') == NULL && !cli->as_docker;
 	}
 	if (inspect_names(cli, opts, args, &names, err) < 0)
 		return -1;
@@ -183,7 +190,7 @@ static int inspect_run(struct cli *cli, void *opts_, const struct strv *args, st
 			worst = cli_worse(worst, cli_error(cli, &one));
 	}
 	if (as_json) {
-		format_json(list, INDENT);
+		format_json(list, cli->as_docker ? DOCKER_INDENT : INDENT);
 		return worst;
 	}
 	json_array_foreach (list, i, object) {

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "cli/docker.h"
 #include "engine/runtime.h"
 
 #include <errno.h>
@@ -53,24 +54,45 @@ static int prepare(struct cli *cli, char **argv, struct err *err)
 	return 0;
 }
 
+/* The words with the platform that the environment asks for, for commands that have the option, unless it is given. */
+static void add_platform(const struct cli *cli, char *const *words, struct strv *all)
+{
+	const char *platform = cli->as_docker ? getenv("DOCKER_DEFAULT_PLATFORM") : NULL;
+	bool given = str_is_empty(platform) ||
+		     opts_find(cli->cmd->opts, "platform", &(size_t){ 0 }) == NULL;
+
+	for (size_t i = 0; words[i] != NULL && !given; i++)
+		given = str_after(words[i], "--platform") != NULL;
+	if (!given) {
+		cleanup_free char *option = xasprintf("--platform=%s", platform);
+
+		strv_add(all, option);
+	}
+	for (; *words != NULL; words++)
+		strv_add(all, *words);
+}
+
 static int run_command(struct cli *cli, struct global_opts *global, char *const *words, char **argv,
 		       struct err *err)
 {
 	const struct cmd *cmd = cli->cmd;
 	cleanup_strv struct strv args = STRV_INIT;
+	cleanup_strv struct strv all = STRV_INIT;
 	/* a multiple of one, because calloc may say NULL to nothing */
 	cleanup_free void *opts = xcalloc(1, cmd->opts_size + 1);
 	const struct opt_set sets[] = {
 		{ .rows = cmd->opts, .opts = opts },
-		{ .rows = global_rows, .opts = global, .long_only = true },
+		{ .rows = global_rows_of(cli), .opts = global, .long_only = true },
 	};
-	const struct opts_request request = {
+	struct opts_request request = {
 		.sets = sets,
 		.set_count = ARRAY_SIZE(sets),
-		.words = words,
 		.interspersed = !cmd->options_first,
 	};
 
+	add_platform(cli, words, &all);
+	/* a list without items is no words */
+	request.words = all.count > 0 ? all.items : words;
 	opts_init(cmd->opts, opts, cmd->opts_size, cmd->defaults);
 
 	int status = opts_parse(&request, &args, NULL, err);
@@ -96,7 +118,7 @@ static int run_command(struct cli *cli, struct global_opts *global, char *const 
 static int dispatch(struct cli *cli, struct global_opts *global, char **argv, struct err *err)
 {
 	cleanup_strv struct strv rest = STRV_INIT;
-	const struct opt_set set = { .rows = global_rows, .opts = global };
+	const struct opt_set set = { .rows = global_rows_of(cli), .opts = global };
 	const struct opts_request request = { .sets = &set, .set_count = 1, .words = argv + 1 };
 	size_t used;
 	const struct noun *noun;
@@ -106,7 +128,11 @@ static int dispatch(struct cli *cli, struct global_opts *global, char **argv, st
 	if (help < 0)
 		return -1;
 	if (global->version) {
-		(void)printf("%s version %s\n", cli->program, DHOW_VERSION);
+		if (cli->as_docker)
+			(void)printf("Docker version %s, build dhow-%s\n", DOCKER_VERSION,
+				     DHOW_VERSION);
+		else
+			(void)printf("%s version %s\n", cli->program, DHOW_VERSION);
 		return 0;
 	}
 
@@ -169,7 +195,7 @@ int main(int argc, char **argv)
 	cli.options.as_docker = cli.as_docker;
 	for (int i = 0; i < argc; i++)
 		strv_add(&cli.command_line, argv[i]);
-	opts_init(global_rows, &global, sizeof(global), &global_defaults);
+	opts_init(global_rows_of(&cli), &global, sizeof(global), &global_defaults);
 
 	int status = argc > 0 ? dispatch(&cli, &global, argv, &err)
 			      : err_set(&err, ERR_USAGE, "there is no command");
@@ -180,7 +206,7 @@ int main(int argc, char **argv)
 
 	engine_free(cli.engine);
 	strv_release(&cli.options.additional_roots);
-	opts_release(global_rows, &global);
+	opts_release(global_rows_of(&cli), &global);
 	strv_release(&cli.command_line);
 	return status;
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "cli/docker.h"
 #include "cli/format.h"
 #include "cli/human.h"
 #include "engine/container.h"
@@ -347,6 +348,17 @@ static int choose(struct cli *cli, const struct ps_opts *opts, struct container_
 	return 0;
 }
 
+/* docker shows the newest first. */
+static void reverse(struct container_list *list)
+{
+	for (size_t i = 0; i < list->count / 2; i++) {
+		struct container *other = list->items[list->count - 1 - i];
+
+		list->items[list->count - 1 - i] = list->items[i];
+		list->items[i] = other;
+	}
+}
+
 static void print_ids(const struct container_list *list, bool no_trunc)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -356,15 +368,17 @@ static void print_ids(const struct container_list *list, bool no_trunc)
 	}
 }
 
-static void ps_table(const struct ps_opts *opts, struct strbuf *out)
+static void ps_table(const struct cli *cli, const struct ps_opts *opts, struct strbuf *out)
 {
 	if (opts->namespaces) {
 		strbuf_adds(out, "{{.ID}}\t{{.Names}}\t{{.Pid}}\t{{.Cgroup}}\t{{.IPC}}\t{{.MNT}}\t"
 				 "{{.NET}}\t{{.PIDNS}}\t{{.USERNS}}\t{{.UTS}}");
 		return;
 	}
-	strbuf_adds(out, "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t"
-			 "{{.Ports}}\t{{.Names}}");
+	strbuf_addf(
+		out,
+		"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.%s}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+		cli->as_docker ? "RunningFor" : "CreatedHuman");
 	if (opts->pod)
 		strbuf_adds(out, "\t{{.Pod}}\t{{.PodName}}");
 	if (opts->size)
@@ -375,6 +389,9 @@ static const struct template_alias ps_headings[] = {
 	{ "ID", "CONTAINER ID" }, { "CreatedHuman", "CREATED" }, { "Cgroup", "CGROUPNS" },
 	{ "Pod", "POD ID" },	  { "PodName", "PODNAME" },	 { NULL, NULL },
 };
+static const struct template_alias docker_headings[] = { { "ID", "CONTAINER ID" },
+							 { "RunningFor", "CREATED" },
+							 { NULL, NULL } };
 static const struct template_alias ps_aliases[] = { { "ImageId", "ImageID" },
 						    { "PID", "Pid" },
 						    { NULL, NULL } };
@@ -401,11 +418,23 @@ static int print_rows(struct cli *cli, const struct ps_opts *opts, const struct 
 	if (status == 0 && sort != SORT_CREATED)
 		qsort_r(items, count, sizeof(*items), item_compare, &sort);
 	for (size_t i = 0; i < count; i++) {
-		if (status == 0)
-			json_array_append_new(rows, format_is_json(format)
-							    ? json_incref(items[i].summary)
-							    : ps_row(opts, items[i].container,
-								     items[i].summary, now_ns));
+		json_t *row = json_incref(items[i].summary);
+
+		if (!format_is_json(format)) {
+			row = ps_row(opts, items[i].container, items[i].summary, now_ns);
+			json_decref(items[i].summary);
+		}
+		if (cli->as_docker && !opts->namespaces) {
+			json_t *podman = row;
+
+			row = docker_ps_row(podman, items[i].summary,
+					    items[i].container->created_ns, opts->no_trunc);
+			if (!format_is_lines(format))
+				json_put(row, TEMPLATE_LABELS,
+					 json_incref(json_object_get(items[i].summary, "Labels")));
+			json_decref(podman);
+		}
+		json_array_append_new(rows, row);
 		json_decref(items[i].summary);
 	}
 	if (status < 0)
@@ -437,7 +466,8 @@ static int print_brief(struct cli *cli, const struct ps_opts *opts, const struct
 	for (size_t i = 0; i < BRIEF_COUNT; i++)
 		mentioned[i] = format_mentions(format, brief_fields[i]);
 	for (size_t i = 0; i < list.count; i++) {
-		const struct container_brief *brief = &list.items[i];
+		const struct container_brief *brief =
+			&list.items[cli->as_docker ? list.count - 1 - i : i];
 		bool is_up = brief->state.status == CONTAINER_RUNNING ||
 			     brief->state.status == CONTAINER_PAUSED;
 		json_t *row;
@@ -476,16 +506,20 @@ static int ps_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 		return err_set(err, ERR_USAGE, "--quiet and --size or --ns exclude each other");
 	if (opts->latest && opts->last > 0)
 		return err_set(err, ERR_USAGE, "--latest and --last exclude each other");
-	ps_table(opts, &table);
+	ps_table(cli, opts, &table);
 	request.table = table.data;
+	if (cli->as_docker)
+		request.rules.heading = docker_headings;
 	if (format_new(cli, &request, &format, err) < 0)
 		return -1;
-	if (is_brief(opts, format))
+	if (is_brief(opts, format) && (opts->quiet || !cli->as_docker))
 		return print_brief(cli, opts, format, err);
 	opts->size = opts->size || (opts->format != NULL && !format_is_json(format) &&
 				    format_mentions(format, ".Size"));
 	if (container_list(cli->engine, &list, err) < 0 || choose(cli, opts, &list, err) < 0)
 		return -1;
+	if (cli->as_docker)
+		reverse(&list);
 
 	if (opts->quiet && opts->sort == SORT_CREATED) {
 		print_ids(&list, opts->no_trunc);

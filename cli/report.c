@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/strbuf.h"
+#include "cli/docker.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -26,8 +27,15 @@ int cli_error(const struct cli *cli, const struct err *err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
-	strbuf_adds(&text, "Error: ");
-	strbuf_add_escaped(&text, err->msg);
+	if (cli->as_docker) {
+		cleanup_strbuf struct strbuf words = STRBUF_INIT;
+
+		docker_error(err, &words);
+		strbuf_add_escaped(&text, words.data);
+	} else {
+		strbuf_adds(&text, "Error: ");
+		strbuf_add_escaped(&text, err->msg);
+	}
 	strbuf_addc(&text, '\n');
 	if (err->hint[0] != '\0') {
 		strbuf_add_escaped(&text, err->hint);
@@ -38,5 +46,5 @@ int cli_error(const struct cli *cli, const struct err *err)
 	/* what stdout was told so far comes first where both go to one terminal; if it fails the end of main() will tell */
 	(void)fflush(stdout);
 	(void)fd_write_full(STDERR_FILENO, text.data, text.length);
-	return err_exit_status(err->kind);
+	return cli->as_docker ? docker_exit_status(cli, err) : err_exit_status(err->kind);
 }

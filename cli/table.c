@@ -23,7 +23,7 @@ static size_t characters(const char *text, size_t length)
 	return count;
 }
 
-static void measure(const char *text, size_t widths[COLUMNS_MAX])
+static void measure(const char *text, size_t gap, size_t widths[COLUMNS_MAX])
 {
 	size_t column = 0;
 
@@ -31,7 +31,7 @@ static void measure(const char *text, size_t widths[COLUMNS_MAX])
 		size_t length = strcspn(text, "\t\n");
 
 		if (text[length] == '\t' && column < COLUMNS_MAX) {
-			size_t width = characters(text, length) + COLUMN_GAP;
+			size_t width = characters(text, length) + gap;
 
 			if (width > widths[column])
 				widths[column] = width;
@@ -43,14 +43,14 @@ static void measure(const char *text, size_t widths[COLUMNS_MAX])
 	}
 }
 
-void table_align(const char *text, struct strbuf *out)
+void table_align_as(const char *text, size_t min, size_t gap, struct strbuf *out)
 {
 	size_t widths[COLUMNS_MAX];
 	size_t column = 0;
 
 	for (size_t i = 0; i < COLUMNS_MAX; i++)
-		widths[i] = COLUMN_MIN;
-	measure(text, widths);
+		widths[i] = min;
+	measure(text, gap, widths);
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\t\n");
 
@@ -67,4 +67,9 @@ void table_align(const char *text, struct strbuf *out)
 		}
 		text += length + (text[length] != '\0');
 	}
+}
+
+void table_align(const char *text, struct strbuf *out)
+{
+	table_align_as(text, COLUMN_MIN, COLUMN_GAP, out);
 }

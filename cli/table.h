@@ -5,6 +5,8 @@
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
+#include <stddef.h>
+
 struct strbuf;
 
 /**
@@ -12,5 +14,9 @@ struct strbuf;
  * line is not padded. This is how podman aligns its tables. Appends to out.
  */
 void table_align(const char *text, struct strbuf *out);
+/** The same with other widths: these are docker's. */
+#define DOCKER_COLUMN_MIN 10
+#define DOCKER_COLUMN_GAP 3
+void table_align_as(const char *text, size_t min, size_t gap, struct strbuf *out);
 
 #endif

@@ -38,6 +38,9 @@ struct template_rules {
 	const struct template_alias *heading;
 };
 
+/** The member of an object where .Label looks first. */
+#define TEMPLATE_LABELS "-Labels"
+
 #define TEMPLATE_LIMIT_BYTES (16U << 10)
 #define TEMPLATE_DEPTH_MAX   64
 

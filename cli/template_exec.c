@@ -180,7 +180,9 @@ static int call_label(struct run *run, const struct value *from, const struct va
 		return 0;
 	}
 
-	const json_t *labels = json_object_get(from->json, "Labels");
+	/* where Labels is docker's text of them all, they stand beside it */
+	const json_t *whole = json_object_get(from->json, TEMPLATE_LABELS);
+	const json_t *labels = whole != NULL ? whole : json_object_get(from->json, "Labels");
 
 	*ret = (struct value){ json_text(json_get_string(labels, "", name, NULL)), false };
 	return 0;

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "cli/cmd.h"
+#include "cli/docker.h"
 #include "cli/format.h"
 
 #include <stdio.h>
@@ -55,29 +56,50 @@ struct version_opts {
 	char *format;
 };
 
+/* the members of docker's JSON and the fields of its templates differ */
+static const struct template_alias aliases[] = { { "APIVersion", "ApiVersion" }, { NULL, NULL } };
+
+static const char docker_table[] = "Client: {{.Client.Platform.Name}}\n"
+				   " Version:\t{{.Client.Version}}\n"
+				   " API version:\t{{.Client.ApiVersion}}\n"
+				   " OS/Arch:\t{{.Client.Os}}/{{.Client.Arch}}\n"
+				   " Context:\t{{.Client.Context}}\n\n"
+				   "Server: {{.Server.Platform.Name}}\n"
+				   " Engine:\n"
+				   "  Version:\t{{.Server.Version}}\n"
+				   "  API version:\t{{.Server.ApiVersion}} (minimum version "
+				   "{{.Server.MinAPIVersion}})\n"
+				   "  OS/Arch:\t{{.Server.Os}}/{{.Server.Arch}}";
+
 static int version_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	const struct version_opts *opts = opts_;
 	cleanup_json json_t *object = json_object();
 	cleanup_format struct format *format = NULL;
-	const struct format_request request = {
+	struct format_request request = {
 		.format = opts->format,
 		.table = "Client:\tdhow\n"
 			 "Version:\t{{.Client.Version}}\n"
 			 "API Version:\t{{.Client.APIVersion}}\n"
 			 "OS/Arch:\t{{.Client.OsArch}}",
 		.no_heading = true,
+		.rules = { .aliases = aliases },
 	};
 
 	json_put(object, "Client", version_json());
-	/* there is no server: docker's clients ask for its version, podman says nothing */
-	json_put(object, "Server", cli->as_docker ? version_json() : json_null());
+	/* there is no server: podman says nothing */
+	json_put(object, "Server", json_null());
+	if (cli->as_docker) {
+		json_decref(object);
+		object = docker_version();
+		request.table = docker_table;
+	}
 	if (format_new(cli, &request, &format, err) < 0)
 		return -1;
 	if (opts->format != NULL && !format_is_json(format))
 		return format_object(format, object, err);
 	if (format_is_json(format)) {
-		json_object_del(object, cli->as_docker ? "" : "Server");
+		json_object_del(object, "Server");
 		format_json(object, 0);
 		return 0;
 	}

@@ -103,7 +103,7 @@ completions() { dhow __complete -- "$@" | cut -f1; }
 	local name
 	for name in docker podman; do
 		ln -s "$DHOW" "$T/$name"
-		[[ $("$T/$name" --version) == "$name version "* ]] || complain "$name"
+		[[ $("$T/$name" --version) == "${name/docker/Docker} version "* ]] || complain "$name"
 		[[ $("$T/$name" rnu 2>&1) == *"'$name rnu'"* ]] || complain "$name"
 	done
 }

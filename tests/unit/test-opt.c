@@ -258,6 +258,8 @@ static void test_all_commands(void **state)
 
 	if (opts_check(global_rows, &global_defaults, &err) < 0)
 		fail_msg("global options: %s", err.msg);
+	if (opts_check(docker_global_rows, &global_defaults, &err) < 0)
+		fail_msg("docker's global options: %s", err.msg);
 	for (size_t i = 0; commands[i] != NULL; i++) {
 		const struct cmd *cmd = commands[i];
 		cleanup_strbuf struct strbuf help = STRBUF_INIT;
