@@ -144,6 +144,13 @@ int userns_run(const struct idmaps *maps, int (*function)(void *arg, struct err 
 int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void *arg,
 		  struct err *err);
 
+/**
+ * The same in a user namespace that is there already, with these maps, and a new mount namespace: for many short functions, whose maps
+ * are written once.
+ */
+int userns_run_fd(int userns_fd, const struct idmaps *maps,
+		  int (*function)(void *arg, struct err *err), void *arg, struct err *err);
+
 /** Become root of a new user and mount namespace with these maps (`unshare`, `mount`): returns in the same process. */
 int userns_enter(const struct idmaps *maps, struct err *err);
 

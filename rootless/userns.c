@@ -286,6 +286,35 @@ int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void 
 	return receive_result(result_read_fd, pid, err);
 }
 
+int userns_run_fd(int userns_fd, const struct idmaps *maps,
+		  int (*function)(void *arg, struct err *err), void *arg, struct err *err)
+{
+	cleanup_fd int result_read_fd = -1;
+	cleanup_fd int result_write_fd = -1;
+
+	if (make_pipe(&result_read_fd, &result_write_fd, err) < 0)
+		return -1;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "cannot start a process");
+	if (pid == 0) {
+		struct userns_result result = { .value = -1 };
+
+		if (setns(userns_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
+			err_sys(&result.err, errno, "cannot join a user namespace");
+		else if (become_root(maps, &result.err) == 0) {
+			/* the change of ids has taken this back */
+			prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+			result.value = function(arg, &result.err);
+		}
+		fd_write_full(result_write_fd, &result, sizeof(result));
+		_exit(0);
+	}
+	fd_close(&result_write_fd);
+	return receive_result(result_read_fd, pid, err);
+}
+
 /* ---- enter --------------------------------------------------------------------------------------------------------- */
 
 static void __attribute__((noreturn))

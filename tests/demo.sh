@@ -34,10 +34,15 @@ free_port() {
 }
 
 echo "dhow runs as $(id -un) (uid $(id -u)), with no daemon and no root."
-tests/make-image.sh "$work/image" "<h1>Hello from a dhow container</h1>"
+tests/make-image.sh "$work/image"
 timed dhow pull -q "oci:$work/image:latest" | tee "$work/pulled"
 id=$(grep -E '^[0-9a-f]{64}$' "$work/pulled")
-dhow tag "$id" localhost/demo:latest
+dhow tag "$id" localhost/base:latest
+mkdir "$work/web"
+echo "<h1>Hello from a dhow container</h1>" >"$work/web/index.html"
+printf 'FROM localhost/base\nRUN mkdir -p /www/more && date >/www/more/built\nCOPY index.html /www/\n' >"$work/web/Dockerfile"
+timed dhow build -t localhost/demo "$work/web"
+timed dhow build -q -t localhost/demo "$work/web"
 timed dhow images
 timed dhow run --rm localhost/demo echo "one container, made, run and removed"
 timed dhow run --rm --network none localhost/demo true
@@ -55,5 +60,5 @@ timed dhow ps
 timed dhow exec web id
 timed dhow stop -t 1 web
 timed dhow rm web
-timed dhow rmi localhost/demo
-printf '\nIt pulled an image, ran three containers in user namespaces of %s, served a page through a\npublished port, and removed everything again.\n' "$(id -un)"
+timed dhow rmi localhost/demo localhost/base
+printf '\nIt pulled an image, built another one on it, ran three containers in user namespaces of %s, served a page through a\npublished port, and removed everything again.\n' "$(id -un)"

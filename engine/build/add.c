@@ -82,8 +82,7 @@ static int fetch_file(struct build *build, const struct job *job, size_t index, 
 		openat(dir_fd, "file", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, URL_FILE_MODE);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot make a file in the store");
-	if (download_url(build->engine, url, fd, err) < 0 ||
-	    file_digest(fd, ret_digest, err) < 0)
+	if (download_url(build->engine, url, fd, err) < 0 || file_digest(fd, ret_digest, err) < 0)
 		return -1;
 	return check_sum(job, url, ret_digest, err);
 }

@@ -91,6 +91,7 @@ static void build_release(struct build *build)
 	release_secrets(build->secrets, build->secret_count);
 	release_secrets(build->ssh, build->ssh_count);
 	dockerfile_release(&build->file);
+	fd_close(&build->userns_fd);
 	free(build->os);
 	free(build->arch);
 	free(build->variant);
@@ -453,6 +454,7 @@ int build_run(struct engine *engine, const struct build_opts *opts, const char *
 		.progress = progress,
 		.progress_arg = progress_arg,
 		.file = DOCKERFILE_INIT,
+		.userns_fd = -1,
 	};
 	int status = walk(&build, context, ret_result, err);
 

@@ -120,6 +120,7 @@ struct build {
 	struct image **images; /* of COPY --from and mounts, by name, opened once */
 	struct strv image_names;
 	int exit_status;
+	int userns_fd; /* a user namespace with the store's maps, for all workers; -1: not made yet */
 	char *stdin_text; /* a Dockerfile that came on stdin without a context */
 };
 
@@ -270,6 +271,12 @@ int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr
 void job_run_cleanup(struct build *build, const struct job *job);
 int job_work_workdir(struct build *build, struct job *job, struct job_result *result,
 		     struct err *err);
+/** Run in the user namespace that the workers share; the function's memory is a copy. */
+int job_inside(struct build *build, int (*function)(void *arg, struct err *err), void *arg,
+	       struct err *err);
+/** Memory that is shared with the children of a worker. */
+struct job_result *job_result_new(void);
+void job_result_free(struct job_result *result);
 /** Publish upper/ of the job's staging directory. */
 int job_make_layer(struct build *build, struct job *job, const struct strv *drop,
 		   struct job_result *result, struct err *err);

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -288,7 +289,7 @@ struct copy_work {
 	struct job *job;
 	struct rootfs *rootfs; /* NULL: files go to upper/ itself (--link) */
 	struct rootfs *source_rootfs;
-	bool made_nothing; /* WORKDIR: it was there */
+	struct job_result *result; /* shared memory */
 };
 
 static int open_root(struct copy_work *work, struct err *err)
@@ -344,9 +345,8 @@ static int place_source(struct copy_work *work, struct place *place, struct buil
 	return 0;
 }
 
-static int copy_inside(void *arg, struct err *err)
+static int copy_all(struct copy_work *work, struct err *err)
 {
-	struct copy_work *work = arg;
 	struct job *job = work->job;
 	struct place place = { 0 };
 	cleanup_fd int root_fd = open_root(work, err);
@@ -370,6 +370,16 @@ static int copy_inside(void *arg, struct err *err)
 	return add_place(work->build, job, &place, err);
 }
 
+/* When nothing is mounted any more, what was written is a layer. */
+static int copy_inside(void *arg, struct err *err)
+{
+	struct copy_work *work = arg;
+
+	if (copy_all(work, err) < 0)
+		return -1;
+	return job_make_layer(work->build, work->job, NULL, work->result, err);
+}
+
 static int prepare_rootfs(struct build *build, const struct digest *layers, size_t count,
 			  int container_fd, struct rootfs *rootfs, struct err *err)
 {
@@ -382,6 +392,32 @@ static int prepare_rootfs(struct build *build, const struct digest *layers, size
 	};
 
 	return rootfs_prepare(build->engine->store, &request, rootfs, err);
+}
+
+int job_inside(struct build *build, int (*function)(void *arg, struct err *err), void *arg,
+	       struct err *err)
+{
+	const struct idmaps *maps;
+
+	if (store_idmaps(build->engine->store, &maps, err) < 0)
+		return -1;
+	return build->userns_fd >= 0 ? userns_run_fd(build->userns_fd, maps, function, arg, err)
+				     : userns_run(maps, function, arg, err);
+}
+
+struct job_result *job_result_new(void)
+{
+	void *memory = mmap(NULL, sizeof(struct job_result), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		alloc_failed();
+	return memory;
+}
+
+void job_result_free(struct job_result *result)
+{
+	munmap(result, sizeof(*result));
 }
 
 int job_make_layer(struct build *build, struct job *job, const struct strv *drop,
@@ -405,21 +441,11 @@ int job_make_layer(struct build *build, struct job *job, const struct strv *drop
 	return 0;
 }
 
-static int copy_in_namespace(struct copy_work *work, struct job_result *result, struct err *err)
-{
-	const struct idmaps *maps;
-
-	if (store_idmaps(work->build->engine->store, &maps, err) < 0 ||
-	    userns_run(maps, copy_inside, work, err) < 0)
-		return -1;
-	return job_make_layer(work->build, work->job, NULL, result, err);
-}
-
 int job_work_copy(struct build *build, struct job *job, struct job_result *result, struct err *err)
 {
 	struct rootfs rootfs = ROOTFS_INIT;
 	struct rootfs source_rootfs = ROOTFS_INIT;
-	struct copy_work work = { .build = build, .job = job };
+	struct copy_work work = { .build = build, .job = job, .result = job_result_new() };
 	struct build_source *source = &job->sources[0];
 	int status = 0;
 
@@ -436,7 +462,9 @@ int job_work_copy(struct build *build, struct job *job, struct job_result *resul
 	if (status == 0)
 		status = add_fetch(build, job, err);
 	if (status == 0)
-		status = copy_in_namespace(&work, result, err);
+		status = job_inside(build, copy_inside, &work, err);
+	*result = *work.result;
+	job_result_free(work.result);
 	rootfs_release(&rootfs);
 	rootfs_release(&source_rootfs);
 	return status;
@@ -452,34 +480,34 @@ static int workdir_inside(void *arg, struct err *err)
 
 	if (root_fd < 0)
 		return -1;
+	umask(0);
 	cleanup_fd int there_fd =
 		path_open_in_root(root_fd, work->job->destination, O_PATH | O_DIRECTORY, 0);
 	if (there_fd >= 0)
-		return 1;
-	umask(0);
+		return 0;
 	place.root_fd = root_fd;
 	int fd = place_dirs(&place, work->job->destination, err);
 	if (fd < 0)
 		return -1;
 	close(fd);
-	return 0;
+	fd_close(&root_fd);
+	return job_make_layer(work->build, work->job, NULL, work->result, err);
 }
 
 int job_work_workdir(struct build *build, struct job *job, struct job_result *result,
 		     struct err *err)
 {
 	struct rootfs rootfs = ROOTFS_INIT;
-	struct copy_work work = { .build = build, .job = job, .rootfs = &rootfs };
-	const struct idmaps *maps;
+	struct copy_work work = {
+		.build = build, .job = job, .rootfs = &rootfs, .result = job_result_new()
+	};
 	int status = prepare_rootfs(build, job->layers, job->layer_count, job->staging.dir_fd,
 				    &rootfs, err);
 
 	if (status == 0)
-		status = store_idmaps(build->engine->store, &maps, err);
-	if (status == 0)
-		status = userns_run(maps, workdir_inside, &work, err);
-	if (status == 0)
-		status = job_make_layer(build, job, NULL, result, err);
+		status = job_inside(build, workdir_inside, &work, err);
+	*result = *work.result;
+	job_result_free(work.result);
 	rootfs_release(&rootfs);
-	return status < 0 ? -1 : 0;
+	return status;
 }

@@ -534,7 +534,6 @@ static int prepare_mounts(struct mount_work *work, struct strv *env, struct err 
 {
 	struct build *build = work->build;
 	struct job *job = work->job;
-	const struct idmaps *maps;
 	int status = 0;
 
 	if (!needs_namespace(job))
@@ -560,9 +559,7 @@ static int prepare_mounts(struct mount_work *work, struct strv *env, struct err 
 			status = rootfs_prepare(build->engine->store, &request, &work->rootfs[i],
 						err);
 	}
-	if (status == 0)
-		status = store_idmaps(build->engine->store, &maps, err);
-	return status < 0 ? -1 : userns_run(maps, mounts_inside, work, err);
+	return status < 0 ? -1 : job_inside(build, mounts_inside, work, err);
 }
 
 /* sharing=locked waits for the others; private takes another directory when this one is in use. */
@@ -610,6 +607,33 @@ static int open_secrets(struct mount_work *work, char **ret_path, struct err *er
 	return work->secrets_fd < 0 ? -1 : 0;
 }
 
+struct layer_work {
+	struct build *build;
+	struct job *job;
+	const struct strv *drop;
+	struct job_result *result; /* shared memory */
+};
+
+static int layer_inside(void *arg, struct err *err)
+{
+	struct layer_work *work = arg;
+
+	return job_make_layer(work->build, work->job, work->drop, work->result, err);
+}
+
+static int make_layer(struct build *build, struct job *job, const struct strv *drop,
+		      struct job_result *result, struct err *err)
+{
+	struct layer_work work = {
+		.build = build, .job = job, .drop = drop, .result = job_result_new()
+	};
+	int status = job_inside(build, layer_inside, &work, err);
+
+	*result = *work.result;
+	job_result_free(work.result);
+	return status;
+}
+
 int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr_fd,
 		 struct job_result *result, struct err *err)
 {
@@ -644,7 +668,7 @@ int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr
 		status = run_container(build, job, &env, staging_path, mounts, stdout_fd, stderr_fd,
 				       &drop, &result->exit_status, err);
 	if (status == 0 && result->exit_status == 0)
-		status = job_make_layer(build, job, &drop, result, err);
+		status = make_layer(build, job, &drop, result, err);
 	for (size_t i = 0; i < job->mount_count; i++) {
 		rootfs_release(&work.rootfs[i]);
 		fd_close(&locks[i]);

@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "engine/container/step.h"
+#include "engine/runtime.h"
 #include "storage/layer_make.h"
 
 #include <errno.h>
@@ -181,6 +182,25 @@ static void become_worker(const struct schedule *schedule, pid_t builder)
 	sigprocmask(SIG_SETMASK, &schedule->old_mask, NULL);
 }
 
+/* Made with the first worker: a build that finds all in the cache needs none. */
+static int make_namespace(struct build *build, struct err *err)
+{
+	struct runtime_userns userns = RUNTIME_USERNS_INIT;
+	const struct idmaps *maps;
+	int status;
+
+	if (build->userns_fd >= 0)
+		return 0;
+	if (store_idmaps(build->engine->store, &maps, err) < 0 ||
+	    runtime_userns_start(maps, false, &userns, err) < 0)
+		return -1;
+	status = runtime_userns_finish(&userns, NULL, err);
+	if (status == 0)
+		build->userns_fd = TAKE_FD(userns.userns_fd);
+	runtime_userns_release(&userns);
+	return status;
+}
+
 static int start_worker(struct schedule *schedule, struct stage *stage, struct job *job_take,
 			struct err *err)
 {
@@ -194,7 +214,8 @@ static int start_worker(struct schedule *schedule, struct stage *stage, struct j
 	stage->worker = worker;
 	for (size_t i = 0; i < WORKER_FDS; i++)
 		worker->fds[i] = -1;
-	if (staging_new(build->engine->store, "build", &job_take->staging, err) < 0)
+	if (make_namespace(build, err) < 0 ||
+	    staging_new(build->engine->store, "build", &job_take->staging, err) < 0)
 		return -1;
 	for (size_t i = 0; status == 0 && i < WORKER_FDS; i++) {
 		int fds[2];
