@@ -54,6 +54,8 @@ const struct noun nouns[] = {
 	X(cmd_commit)                                                                              \
 	X(cmd_export)                                                                              \
 	X(cmd_import)                                                                              \
+	X(cmd_save)                                                                                \
+	X(cmd_load)                                                                                \
 	X(cmd_mount)                                                                               \
 	X(cmd_unmount)                                                                             \
 	X(cmd_info)                                                                                \

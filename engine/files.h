@@ -88,6 +88,45 @@ int image_import(struct engine *engine, int archive_fd, const char *source, cons
 /** Fetch a URL (http, https) into a file of no name: fd, at its start. The sandboxed fetcher does it (R14, R17). */
 int url_fetch(struct engine *engine, const char *url, struct err *err);
 
+/* ---- save, load, push ------------------------------------------------------------------------------------------------- */
+
+enum image_save_format {
+	SAVE_DOCKER_ARCHIVE,
+	SAVE_OCI_ARCHIVE,
+	SAVE_OCI_DIR,
+	SAVE_DOCKER_DIR,
+	SAVE_FORMAT_COUNT
+};
+NAME_TABLE_DECLARE(image_save_format)
+
+struct image_save_item {
+	const struct image *image;
+	struct strv names; /* that it has in the archive; may be empty */
+};
+/** What an archive is made of. Options of the compression are for the layers; an archive itself is never compressed. */
+struct image_save_request {
+	enum image_save_format format;
+	const struct image_save_item *items;
+	size_t count;
+	int output_fd;	  /* of an archive */
+	const char *path; /* of a directory, made if it is not there */
+	bool compress;	  /* of docker-dir: layers by gzip */
+	int manifest;	  /* enum layout_format of push; 0: as it is */
+	int compression;  /* enum layout_compression of push; 0: as it is */
+	bool force_compression;
+	int64_t level;		   /* -1: the usual one */
+	struct digest *ret_digest; /* of the last manifest, or NULL */
+};
+/** The same images give the same bytes. */
+int image_save(struct engine *engine, const struct image_save_request *request, struct err *err);
+
+/**
+ * All images of an archive (archive_fd), or of a directory (path).
+ * @param ret_names  the names of those that came, or "sha256:ID" for one without
+ */
+int image_load(struct engine *engine, int archive_fd, const char *path, progress_function progress,
+	       void *progress_arg, struct strv *ret_names, struct err *err);
+
 /* ---- diff ------------------------------------------------------------------------------------------------------------- */
 
 struct file_change {

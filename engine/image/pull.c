@@ -9,14 +9,18 @@
 #include "engine/image/pull_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "engine/image/archive.h"
 #include "engine/image/describe.h"
 #include "engine/image/policy.h"
 
@@ -30,10 +34,9 @@ static const char *const pull_policy_names[] = {
 };
 NAME_TABLE(pull_policy, PULL_POLICY_COUNT)
 
-/* transports that other engines know and we do not read (yet) */
+/* transports that other engines know and we do not read */
 static const char *const refused_transports[] = {
-	"oci-archive:", "docker-archive:", "docker-daemon:", "containers-storage:", "ostree:",
-	"sif:",		"atomic:",	   "tarball:",
+	"docker-daemon:", "containers-storage:", "ostree:", "sif:", "atomic:", "tarball:",
 };
 
 struct pull {
@@ -242,11 +245,113 @@ static int pull_local(const struct pull *pull, const char *kind, const char *res
 	return 0;
 }
 
+/* ---- archives ---------------------------------------------------------------------------------------------------------- */
+
+int pull_layout(struct engine *engine, const char *path, const struct archive_item *item,
+		const struct image_pull_opts *opts, progress_function progress, void *progress_arg,
+		struct image **ret_image, struct err *err)
+{
+	struct pull pull = {
+		.engine = engine, .opts = opts, .progress = progress, .progress_arg = progress_arg
+	};
+	json_t *source = json_object();
+	int status;
+
+	json_put_string(source, "kind", "oci");
+	json_put(source, "path", json_text(path));
+	json_put_string(source, "digest", item->manifest.text);
+	if (pull_platform(opts, &pull.platform, &pull.explicit_platform, err) < 0) {
+		json_decref(source);
+		return -1;
+	}
+	status = pull_source(&pull, source, NULL, ret_image, err);
+	platform_release(&pull.platform);
+	for (size_t i = 0; status == 0 && i < item->names.count; i++) {
+		cleanup_image_ref struct image_ref ref = { 0 };
+		cleanup_free char *full = NULL;
+
+		if (!name_from_layout(item->names.items[i], &ref))
+			continue;
+		full = image_ref_full(&ref, "localhost");
+		status = image_tag(engine->store, *ret_image, full, err);
+	}
+	return status;
+}
+
+/* The item that is meant by the name behind the file's: full, short, or "@N". */
+static const struct archive_item *choose_item(const struct archive *archive, const char *name)
+{
+	uint32_t number = 0;
+
+	if (*name == '\0')
+		return &archive->items[0];
+	if (*name == '@' && parse_u32(name + 1, &number) == 0)
+		return number < archive->count ? &archive->items[number] : NULL;
+	for (size_t i = 0; i < archive->count; i++) {
+		for (size_t k = 0; k < archive->items[i].names.count; k++) {
+			cleanup_image_ref struct image_ref have = { 0 }, want = { 0 };
+			struct err ignored; /* then the texts are compared */
+
+			if (str_equal(archive->items[i].names.items[k], name))
+				return &archive->items[i];
+			if (!name_from_layout(archive->items[i].names.items[k], &have) ||
+			    image_ref_parse(name, &want, &ignored) < 0)
+				continue;
+			cleanup_free char *full = image_ref_full(&have, "localhost");
+			cleanup_free char *wanted = image_ref_full(&want, "docker.io");
+			if (str_equal(full, wanted))
+				return &archive->items[i];
+		}
+	}
+	return NULL;
+}
+
+static int pull_archive_item(const struct pull *pull, const struct archive *archive,
+			     const char *name, struct image **ret_image, struct err *err)
+{
+	const struct archive_item *item = choose_item(archive, name);
+	cleanup_image struct image *image = NULL;
+
+	if (item == NULL)
+		return err_set(err, ERR_NOT_FOUND, "the archive has no image '%s'", name);
+	if (pull_layout(pull->engine, archive->path, item, pull->opts, pull->progress,
+			pull->progress_arg, &image, err) < 0)
+		return -1;
+	*ret_image = TAKE_PTR(image);
+	return 0;
+}
+
+static int pull_archive(const struct pull *pull, const char *kind, const char *rest,
+			struct image **ret_image, struct err *err)
+{
+	const char *colon = strchr(rest, ':');
+	cleanup_free char *path =
+		colon != NULL ? xstrndup(rest, (size_t)(colon - rest)) : xstrdup(rest);
+	cleanup_free char *absolute = realpath(path, NULL);
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct archive archive = ARCHIVE_INIT;
+	int status;
+
+	if (fd < 0 || absolute == NULL) {
+		err_sys(err, errno, "cannot open '%s'", path);
+		return err_wrap(err, "cannot pull '%s:%s'", kind, rest);
+	}
+	status = policy_check(pull->engine->options.policy_file, kind, absolute, err);
+	if (status == 0)
+		status = archive_open(pull->engine, fd, &archive, err);
+	if (status == 0)
+		status = pull_archive_item(pull, &archive, colon != NULL ? colon + 1 : "",
+					   ret_image, err);
+	archive_release(pull->engine, &archive);
+	return status < 0 ? err_wrap(err, "cannot pull '%s:%s'", kind, rest) : 0;
+}
+
 /* 1 text names a transport and was pulled, 0 it is an image name, -1 */
 static int pull_transport(const struct pull *pull, const char *text, struct image **ret_image,
 			  struct err *err)
 {
 	static const char *const local[] = { "oci", "dir" };
+	static const char *const archives[] = { "oci-archive", "docker-archive" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(refused_transports); i++) {
 		if (str_after(text, refused_transports[i]) != NULL)
@@ -260,6 +365,13 @@ static int pull_transport(const struct pull *pull, const char *text, struct imag
 		if (rest == NULL || *rest != ':')
 			continue;
 		return pull_local(pull, local[i], rest + 1, ret_image, err) < 0 ? -1 : 1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(archives); i++) {
+		const char *rest = str_after(text, archives[i]);
+
+		if (rest != NULL && *rest == ':')
+			return pull_archive(pull, archives[i], rest + 1, ret_image, err) < 0 ? -1
+											     : 1;
 	}
 	return 0;
 }

@@ -37,6 +37,14 @@ struct pull_result {
 int pull_run(struct engine *engine, const json_t *request, progress_function progress,
 	     void *progress_arg, struct pull_result *ret_result, struct err *err);
 
+struct archive_item;
+/**
+ * Take one image of a layout into the store, with the names that it has there and that are names.
+ * @param path  of the layout
+ */
+int pull_layout(struct engine *engine, const char *path, const struct archive_item *item,
+		const struct image_pull_opts *opts, progress_function progress, void *progress_arg,
+		struct image **ret_image, struct err *err);
 /** The same with more descriptors, which are TRANSFER_EXTRA_FD and so on there. */
 int pull_run_with(struct engine *engine, const json_t *request, const int *fds, size_t fd_count,
 		  progress_function progress, void *progress_arg, struct pull_result *ret_result,

@@ -31,6 +31,9 @@
  *
  * "get": {"op": "get", "source": {"url": "https://..."}, ...}: fd 5 is the file to write to.
  *
+ * "filter": {"op": "filter", "source": {}, "mode": "inflate"|"gzip"|"zstd", "level": N}: from fd 5 to fd 6; the result's manifest is the
+ * digest of what was written.
+ *
  * Everything that the result names is in the store, checked; nothing is visible as an image: the record is dhow's to write.
  * SIGINT and SIGTERM end it with an error event of kind "interrupted".
  */

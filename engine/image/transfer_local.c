@@ -62,9 +62,16 @@ int local_open(struct fetcher *fetcher, const struct digest *digest, struct err 
 
 /* The entry of index.json that is meant: by its name, or the only one. */
 static int choose_entry(const struct manifest *index, const char *dir, const char *name,
-			const struct descriptor **ret_entry, struct err *err)
+			const char *digest, const struct descriptor **ret_entry, struct err *err)
 {
 	const struct descriptor *found = NULL;
+
+	for (size_t i = 0; *digest != '\0' && i < index->item_count; i++) {
+		if (str_equal(index->items[i].digest.text, digest)) {
+			*ret_entry = &index->items[i];
+			return 0;
+		}
+	}
 
 	for (size_t i = 0; i < index->item_count; i++) {
 		const struct descriptor *item = &index->items[i];
@@ -100,7 +107,8 @@ int local_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_conte
 	if (read_file(fetcher, "index.json", &text, err) < 0 ||
 	    manifest_parse(text.data, text.length, MEDIA_OCI_INDEX, "index.json", &index, err) <
 		    0 ||
-	    choose_entry(&index, dir, json_get_string(source, "", "name", NULL), &entry, err) < 0)
+	    choose_entry(&index, dir, json_get_string(source, "", "name", NULL),
+			 json_get_string(source, "", "digest", NULL), &entry, err) < 0)
 		return -1;
 	path = xasprintf("blobs/sha256/%s", digest_hex(&entry->digest));
 	if (read_file(fetcher, path, ret_text, err) < 0)

@@ -59,6 +59,10 @@ static int start(struct err *err)
 		status = get_main(&request);
 		goto out;
 	}
+	if (str_equal(request.op, "filter")) {
+		status = filter_main(&request);
+		goto out;
+	}
 	if (str_equal(request.op, "untar")) {
 		status = untar_main(&request, store);
 		goto out;

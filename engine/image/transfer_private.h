@@ -95,6 +95,9 @@ int untar_main(const struct transfer_request *request, struct store *store);
 /** "get": fetch a URL into a descriptor. Writes the last event. */
 int get_main(const struct transfer_request *request);
 
+/** "filter": compress or decompress from one descriptor to another. Writes the last event. */
+int filter_main(const struct transfer_request *request);
+
 /** The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status. */
 int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid);
 

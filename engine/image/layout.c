@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/layout.c - bring an image into the form that somebody else takes
+ */
+#include "engine/image/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/record.h"
+#include "engine/image/manifest.h"
+#include "engine/image/pull_private.h"
+#include "storage/copy_tree.h"
+#include "storage/layer_make.h"
+#include "storage/sha256.h"
+
+#define MEDIA_OCI_LAYER	   "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
+
+int layout_new(struct engine *engine, struct layout *ret_layout, struct err *err)
+{
+	struct layout layout = LAYOUT_INIT;
+
+	if (staging_new(engine->store, "layout", &layout.staging, err) < 0)
+		return -1;
+	layout.blobs_fd = path_make_dirs_beneath(layout.staging.dir_fd, "blobs/sha256", 0755);
+	if (layout.blobs_fd < 0) {
+		err_sys(err, -layout.blobs_fd, "cannot make a directory in the store");
+		staging_discard(engine->store, &layout.staging);
+		return -1;
+	}
+	*ret_layout = layout;
+	return 0;
+}
+
+void layout_release(struct engine *engine, struct layout *layout)
+{
+	fd_close(&layout->blobs_fd);
+	staging_discard(engine->store, &layout->staging);
+}
+
+void layout_image_release(struct layout_image *image)
+{
+	json_decref(image->json);
+	image->json = NULL;
+}
+
+/* ---- blobs ----------------------------------------------------------------------------------------------------------- */
+
+/* Give an open file of the store's file system a name in the layout. */
+static int link_blob(struct layout *layout, int fd, const struct digest *digest, struct err *err)
+{
+	char path[PROC_FD_PATH_MAX];
+	static const struct copy_options plain = { .replace = true };
+
+	fd_proc_path(fd, path);
+	if (linkat(AT_FDCWD, path, layout->blobs_fd, digest_hex(digest), AT_SYMLINK_FOLLOW) == 0 ||
+	    errno == EEXIST)
+		return 0;
+	/* of an additional store: on another file system */
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "cannot read blob '%s'", digest->text);
+	return copy_file(fd, layout->blobs_fd, digest_hex(digest), &plain, err);
+}
+
+static int put_blob(struct layout *layout, const struct strbuf *text, struct digest *ret,
+		    struct err *err)
+{
+	sha256_of(text->data, text->length, ret);
+	return record_publish_raw(layout->blobs_fd, digest_hex(ret), text->data, text->length, 0644,
+				  0, err);
+}
+
+static int new_file(struct layout *layout, struct err *err)
+{
+	int fd = openat(layout->blobs_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+
+	return fd < 0 ? err_sys(err, errno, "cannot make a file in the store") : fd;
+}
+
+/* Through the sandbox, to a new file: fd. */
+static int filter(struct engine *engine, struct layout *layout, int input_fd, const char *mode,
+		  int level, struct digest *ret_digest, struct err *err)
+{
+	cleanup_json json_t *request = json_object();
+	cleanup_fd int output_fd = new_file(layout, err);
+	struct pull_result result = { .tags = STRV_INIT };
+	const int fds[] = { input_fd, output_fd };
+
+	if (output_fd < 0)
+		return -1;
+	if (lseek(input_fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "cannot read a layer");
+	json_put_string(request, "op", "filter");
+	json_put(request, "store", pull_store_request(engine));
+	json_put(request, "source", json_object());
+	json_put_string(request, "mode", mode);
+	json_put_int(request, "level", level);
+	if (pull_run_with(engine, request, fds, ARRAY_SIZE(fds), NULL, NULL, &result, err) < 0)
+		return -1;
+	*ret_digest = result.manifest;
+	return TAKE_FD(output_fd);
+}
+
+static int hash_file(int fd, struct digest *ret, struct err *err)
+{
+	cleanup_sha256 struct sha256 *hash = sha256_new();
+	cleanup_free char *buffer = xmalloc(1 << 20);
+	ssize_t got;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "cannot read a layer");
+	while ((got = fd_read_full(fd, buffer, 1 << 20)) > 0)
+		sha256_update(hash, buffer, (size_t)got);
+	if (got < 0)
+		return err_sys(err, (int)-got, "cannot read a layer");
+	sha256_final_digest(hash, ret);
+	return 0;
+}
+
+/* The plain tar of a layer that was made here; it must be the one that was hashed then (R12). */
+static int make_tar(struct engine *engine, struct layout *layout, const struct digest *diff_id,
+		    struct err *err)
+{
+	cleanup_fd int fd = new_file(layout, err);
+	struct digest actual;
+
+	if (fd < 0 || layer_tar(engine->store, diff_id, fd, err) < 0 ||
+	    hash_file(fd, &actual, err) < 0)
+		return -1;
+	if (!digest_equal(&actual, diff_id)) {
+		err_set(err, ERR_CORRUPT,
+			"layer '%.19s' is not what it was: its tar is '%.19s' now", diff_id->text,
+			actual.text);
+		return err_hint(err, "Build or pull the image again.");
+	}
+	return TAKE_FD(fd);
+}
+
+/* ---- layers ---------------------------------------------------------------------------------------------------------- */
+
+enum kind { KIND_PLAIN, KIND_GZIP, KIND_ZSTD };
+
+static enum kind kind_of(const char *media_type)
+{
+	return str_ends_with(media_type, "gzip")   ? KIND_GZIP
+	       : str_ends_with(media_type, "zstd") ? KIND_ZSTD
+						   : KIND_PLAIN;
+}
+
+static const char *layer_type(enum kind kind, bool docker)
+{
+	static const char *const types[][2] = {
+		[KIND_PLAIN] = { MEDIA_OCI_LAYER, MEDIA_DOCKER_LAYER },
+		[KIND_GZIP] = { MEDIA_OCI_LAYER "+gzip", MEDIA_DOCKER_LAYER ".gzip" },
+		[KIND_ZSTD] = { MEDIA_OCI_LAYER "+zstd", MEDIA_DOCKER_LAYER "+zstd" },
+	};
+
+	return types[kind][docker];
+}
+
+static enum kind wanted_kind(const struct layout_opts *opts, enum kind have)
+{
+	switch (opts->compression) {
+	case LAYOUT_PLAIN:
+		return KIND_PLAIN;
+	case LAYOUT_GZIP:
+		return have == KIND_PLAIN || opts->force ? KIND_GZIP : have;
+	case LAYOUT_ZSTD:
+		return have == KIND_PLAIN || opts->force ? KIND_ZSTD : have;
+	default:
+		return have;
+	}
+}
+
+/* In: descriptor as the image's manifest has it. Out: what the layout's says. */
+static int add_layer(struct engine *engine, struct layout *layout, const struct layout_opts *opts,
+		     const struct image_layer *layer, struct descriptor *descriptor,
+		     enum kind *ret_kind, struct err *err)
+{
+	enum kind have = kind_of(descriptor->media_type);
+	enum kind want = wanted_kind(opts, have);
+	bool is_here = blob_exists(engine->store, &descriptor->digest);
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	if (!is_here && have != KIND_PLAIN) {
+		err_set(err, ERR_NOT_FOUND, "blob '%.19s' of a layer is not in the store",
+			descriptor->digest.text);
+		return err_hint(err, "Pull the image again.");
+	}
+	fd = is_here ? blob_open(engine->store, &descriptor->digest, err)
+		     : make_tar(engine, layout, &layer->diff_id, err);
+	if (fd < 0)
+		return -1;
+	if (want != have && have != KIND_PLAIN) {
+		int plain_fd = filter(engine, layout, fd, "inflate", -1, &descriptor->digest, err);
+
+		if (plain_fd < 0)
+			return -1;
+		fd_close(&fd);
+		fd = plain_fd;
+		if (!digest_equal(&descriptor->digest, &layer->diff_id))
+			return err_set(err, ERR_CORRUPT, "blob of layer '%.19s' is damaged",
+				       layer->diff_id.text);
+	}
+	if (want != have && want != KIND_PLAIN) {
+		int packed_fd = filter(engine, layout, fd, want == KIND_GZIP ? "gzip" : "zstd",
+				       opts->level, &descriptor->digest, err);
+
+		if (packed_fd < 0)
+			return -1;
+		fd_close(&fd);
+		fd = packed_fd;
+	}
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "cannot inspect a layer");
+	descriptor->bytes = (uint64_t)st.st_size;
+	*ret_kind = want;
+	return link_blob(layout, fd, &descriptor->digest, err);
+}
+
+/* ---- manifest -------------------------------------------------------------------------------------------------------- */
+
+static bool must_be_oci(const struct manifest *manifest, const enum kind *kinds)
+{
+	for (size_t i = 0; i < manifest->item_count; i++) {
+		if (kinds[i] == KIND_ZSTD)
+			return true;
+	}
+	return false;
+}
+
+/* Change what has changed; 1 something did, 0 nothing. Members that we do not know stay. */
+static int rewrite(const struct manifest *manifest, const enum kind *kinds, bool docker)
+{
+	const char *type = docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
+	const char *config_type = docker ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG;
+	json_t *config = json_object_get(manifest->json, "config");
+	json_t *layers = json_object_get(manifest->json, "layers");
+	bool other_format = !str_equal(manifest->media_type, type);
+	int changed = other_format;
+
+	if (other_format) {
+		json_put_string(manifest->json, "mediaType", type);
+		json_put_string(config, "mediaType", config_type);
+		if (docker)
+			json_object_del(manifest->json, "annotations");
+	}
+	for (size_t i = 0; i < manifest->item_count; i++) {
+		const struct descriptor *item = &manifest->items[i];
+		json_t *json = json_array_get(layers, i);
+		bool other =
+			!str_equal(item->digest.text, json_get_string(json, "", "digest", NULL));
+
+		if (!other && !other_format)
+			continue;
+		changed = 1;
+		json_put_string(json, "mediaType", layer_type(kinds[i], docker));
+		json_put_string(json, "digest", item->digest.text);
+		json_put_int(json, "size", (int64_t)item->bytes);
+		/* annotations of a compression that it does not have any more (zstd:chunked) would be lies */
+		if (other || docker)
+			json_object_del(json, "annotations");
+	}
+	return changed;
+}
+
+static int add_config(struct engine *engine, struct layout *layout, const struct digest *digest,
+		      struct err *err)
+{
+	cleanup_fd int fd = blob_open(engine->store, digest, err);
+
+	return fd < 0 ? -1 : link_blob(layout, fd, digest, err);
+}
+
+static int add_layers(struct engine *engine, struct layout *layout, const struct image *image,
+		      const struct layout_opts *opts, const struct manifest *manifest,
+		      enum kind *kinds, struct err *err)
+{
+	if (manifest->item_count != image->layer_count)
+		return err_set(err, ERR_CORRUPT, "it does not fit its record");
+	for (size_t i = 0; i < manifest->item_count; i++) {
+		if (add_layer(engine, layout, opts, &image->layers[i], &manifest->items[i],
+			      &kinds[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int layout_add(struct engine *engine, struct layout *layout, const struct image *image,
+	       const struct layout_opts *opts, struct layout_image *ret_image, struct err *err)
+{
+	cleanup_manifest struct manifest manifest = { 0 };
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_free enum kind *kinds = xcalloc(image->layer_count + 1, sizeof(*kinds));
+	bool docker;
+
+	if (image->damaged)
+		return err_set(err, ERR_CORRUPT, "image '%.19s' is damaged", image->config.text);
+	if (blob_read(engine->store, &image->manifest, &text, err) < 0 ||
+	    manifest_parse(text.data, text.length, image->media_type, "its manifest", &manifest,
+			   err) < 0 ||
+	    add_layers(engine, layout, image, opts, &manifest, kinds, err) < 0 ||
+	    add_config(engine, layout, &manifest.config.digest, err) < 0)
+		return err_wrap(err, "cannot take image '%.19s' out of the store",
+				image->config.text);
+	docker = opts->format == LAYOUT_DOCKER ||
+		 (opts->format == LAYOUT_KEEP &&
+		  str_equal(manifest.media_type, MEDIA_DOCKER_MANIFEST));
+	if (docker && must_be_oci(&manifest, kinds)) {
+		if (opts->format == LAYOUT_DOCKER)
+			return err_set(err, ERR_USAGE,
+				       "docker's format has no zstd: use the format oci, or gzip");
+		docker = false;
+	}
+	if (rewrite(&manifest, kinds, docker)) {
+		strbuf_clear(&text);
+		json_print(manifest.json, 0, &text);
+	}
+	if (put_blob(layout, &text, &ret_image->manifest, err) < 0)
+		return -1;
+	ret_image->bytes = text.length;
+	ret_image->media_type = docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
+	ret_image->json = json_incref(manifest.json);
+	return 0;
+}
+
+/* ---- index ----------------------------------------------------------------------------------------------------------- */
+
+static void add_entry(json_t *list, const struct layout_image *image, const char *name)
+{
+	json_t *entry = json_object();
+
+	json_put_string(entry, "mediaType", image->media_type);
+	json_put_string(entry, "digest", image->manifest.text);
+	json_put_int(entry, "size", (int64_t)image->bytes);
+	if (name != NULL) {
+		json_t *annotations = json_object();
+
+		json_put(annotations, "org.opencontainers.image.ref.name", json_text(name));
+		json_put(entry, "annotations", annotations);
+	}
+	json_array_append_new(list, entry);
+}
+
+int layout_write_index(struct layout *layout, const struct layout_image *images,
+		       const struct strv *names, size_t count, struct err *err)
+{
+	static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_json json_t *index = json_object();
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < names[i].count; k++)
+			add_entry(list, &images[i], names[i].items[k]);
+		if (names[i].count == 0)
+			add_entry(list, &images[i], NULL);
+	}
+	json_put_int(index, "schemaVersion", 2);
+	json_put_string(index, "mediaType", MEDIA_OCI_INDEX);
+	json_put(index, "manifests", list);
+	json_print(index, 0, &text);
+	if (record_publish_raw(layout->staging.dir_fd, "index.json", text.data, text.length, 0644,
+			       0, err) < 0)
+		return -1;
+	return record_publish_raw(layout->staging.dir_fd, "oci-layout", version, strlen(version),
+				  0644, 0, err);
+}
