@@ -146,6 +146,13 @@ static void show_end(struct build_view *view, const struct build_event *event)
 	(void)fflush(stdout);
 }
 
+void build_view_end(struct build_view *view)
+{
+	for (unsigned i = 0; view->stage_count > 0 && i <= view->stage_count; i++)
+		end_stage(view, i);
+	(void)fflush(stdout);
+}
+
 void build_view_event(void *arg, const struct build_event *event)
 {
 	struct build_view *view = arg;
@@ -176,6 +183,11 @@ void build_view_event(void *arg, const struct build_event *event)
 		if (!view->quiet)
 			(void)printf("Successfully tagged %s\n", event->text);
 		break;
+	case BUILD_EXCERPT:
+		build_view_end(view);
+		if (!view->quiet)
+			(void)fputs(event->text, stderr);
+		break;
 	case BUILD_WARNING:
 		strbuf_add_escaped(&text, event->text);
 		(void)fprintf(stderr, "[Warning] %s\n", text.data);
@@ -188,11 +200,4 @@ void build_view_event(void *arg, const struct build_event *event)
 	case BUILD_EVENT_COUNT:
 		break;
 	}
-}
-
-void build_view_end(struct build_view *view)
-{
-	for (unsigned i = 0; view->stage_count > 0 && i <= view->stage_count; i++)
-		end_stage(view, i);
-	(void)fflush(stdout);
 }

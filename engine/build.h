@@ -61,6 +61,7 @@ enum build_event_kind {
 	BUILD_STEP_END, /* done: id of the layer or state, seconds */
 	BUILD_COMMIT,	/* the image is being written; text is its name, or NULL */
 	BUILD_TAGGED,	/* text is the name */
+	BUILD_EXCERPT,	/* text: the lines of the Dockerfile that failed, and those around them */
 	BUILD_WARNING,	/* text */
 	BUILD_NOTE,	/* text: something that happened, such as a pull */
 	BUILD_EVENT_COUNT

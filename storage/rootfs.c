@@ -144,6 +144,18 @@ static int check_form(struct store *store, struct rootfs *rootfs, const struct d
 	return 0;
 }
 
+/*
+ * A layer can be there twice (two steps of a build that changed nothing make the same one), and an overlay refuses a directory that it has
+ * already. All that the lower one shows or hides, the upper one shows or hides too: the upper one is enough.
+ */
+static bool is_there_above(const struct rootfs_request *request, size_t index)
+{
+	for (size_t i = index + 1; i < request->diff_id_count; i++)
+		if (digest_equal(&request->diff_ids[i], &request->diff_ids[index]))
+			return true;
+	return false;
+}
+
 static int add_layers(struct store *store, const struct rootfs_request *request,
 		      struct rootfs *rootfs, bool single, struct stat *ret_top, struct err *err)
 {
@@ -155,6 +167,8 @@ static int add_layers(struct store *store, const struct rootfs_request *request,
 		const struct digest *diff_id = &request->diff_ids[i];
 		struct stat st;
 
+		if (is_there_above(request, i))
+			continue;
 		if (check_forms && check_form(store, rootfs, diff_id, single, err) < 0)
 			return -1;
 		if (find_lower(store, rootfs, diff_id, &rootfs->lowers[rootfs->lower_count],

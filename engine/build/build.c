@@ -424,6 +424,35 @@ static int check_names(struct build *build, struct err *err)
 	return 0;
 }
 
+#define EXCERPT_AROUND	  2
+#define EXCERPT_LINES_MAX 20
+
+/* As buildkit shows it: the lines of the step that failed, marked, and some around them. */
+static void emit_excerpt(struct build *build)
+{
+	const struct df_instruction *item = build->failed;
+	const struct strv *lines = &build->file.lines;
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (item == NULL || item < build->file.items ||
+	    item >= build->file.items + build->file.count)
+		return;
+	size_t first = item->first_line > EXCERPT_AROUND ? item->first_line - EXCERPT_AROUND : 1;
+	size_t last = item->last_line + EXCERPT_AROUND;
+
+	strbuf_addf(&text, "%s:%u\n--------------------\n", build->file.name, item->first_line);
+	for (size_t i = first; i <= last && i <= lines->count && i < first + EXCERPT_LINES_MAX;
+	     i++) {
+		cleanup_strbuf struct strbuf line = STRBUF_INIT;
+		bool marked = i >= item->first_line && i <= item->last_line;
+
+		strbuf_add_escaped(&line, lines->items[i - 1]);
+		strbuf_addf(&text, "%4zu | %s %.200s\n", i, marked ? ">>>" : "   ", line.data);
+	}
+	strbuf_adds(&text, "--------------------\n");
+	build_emit(build, NULL, BUILD_EXCERPT, text.data, NULL);
+}
+
 static int walk(struct build *build, const char *context, struct build_result *result,
 		struct err *err)
 {
@@ -436,6 +465,8 @@ static int walk(struct build *build, const char *context, struct build_result *r
 		return -1;
 	if (schedule_run(build, err) < 0) {
 		result->exit_status = build->exit_status;
+		if (err->kind != ERR_INTERRUPTED)
+			emit_excerpt(build);
 		return -1;
 	}
 	warn_unused_args(build);

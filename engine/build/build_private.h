@@ -119,6 +119,7 @@ struct build {
 	int pull;	       /* enum pull_policy */
 	struct image **images; /* of COPY --from and mounts, by name, opened once */
 	struct strv image_names;
+	const struct df_instruction *failed; /* that a message was wrapped with last */
 	int exit_status;
 	int userns_fd; /* a user namespace with the store's maps, for all workers; -1: not made yet */
 	char *stdin_text; /* a Dockerfile that came on stdin without a context */
@@ -128,7 +129,7 @@ void build_emit(struct build *build, const struct stage *stage, enum build_event
 		const char *text, const char *id);
 void build_warn(struct build *build, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** "Dockerfile:3: COPY ..." before the message. */
-int build_wrap(const struct build *build, const struct df_instruction *item, struct err *err);
+int build_wrap(struct build *build, const struct df_instruction *item, struct err *err);
 
 /* graph.c */
 

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "engine/container/step.h"
+#include "storage/layer.h"
 #include "storage/rootfs.h"
 
 #include <errno.h>
@@ -614,10 +615,69 @@ struct layer_work {
 	struct job_result *result; /* shared memory */
 };
 
+static bool is_in_lower(struct layer_work *work, const char *path)
+{
+	for (size_t i = work->job->layer_count; i-- > 0;) {
+		struct err ignored = { 0 }; /* what cannot be looked at may be there */
+		cleanup_fd int diff_fd = layer_open_diff(work->build->engine->store,
+							 &work->job->layers[i], &ignored);
+		cleanup_fd int fd =
+			diff_fd < 0 ? -EIO : path_open_beneath(diff_fd, path, O_PATH, 0);
+
+		if (fd != -ENOENT)
+			return true;
+	}
+	return false;
+}
+
+/* Directories above a mount point that were made for it: what is empty and was not there before is no content. */
+static void drop_parents(struct layer_work *work, int upper_fd, const char *mount_point)
+{
+	cleanup_free char *path = xstrdup(mount_point);
+
+	for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
+		cleanup_free char *name = NULL;
+		cleanup_fd int parent_fd = -1;
+
+		*slash = '\0';
+		cleanup_fd int dir_fd = path_open_beneath(upper_fd, path, O_PATH | O_DIRECTORY, 0);
+		if (dir_fd < 0 || is_in_lower(work, path))
+			return;
+		const char *above = strrchr(path, '/');
+		cleanup_free char *parent =
+			above != NULL ? xstrndup(path, (size_t)(above - path)) : xstrdup(".");
+		name = xstrdup(above != NULL ? above + 1 : path);
+		parent_fd = path_open_beneath(upper_fd, parent, O_PATH | O_DIRECTORY, 0);
+		if (parent_fd < 0 || unlinkat(parent_fd, name, AT_REMOVEDIR) < 0)
+			return;
+	}
+}
+
+static void drop_mount_points(struct layer_work *work)
+{
+	cleanup_fd int upper_fd = openat(work->job->staging.dir_fd, "upper",
+					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	for (size_t i = 0; upper_fd >= 0 && i < work->drop->count; i++) {
+		const char *path = work->drop->items[i];
+		const char *slash = strrchr(path, '/');
+		cleanup_free char *parent =
+			slash != NULL ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
+		cleanup_fd int parent_fd =
+			path_open_beneath(upper_fd, parent, O_PATH | O_DIRECTORY, 0);
+
+		/* what was in the way of a mount is not there in the upper directory, so a failure changes nothing */
+		if (parent_fd >= 0)
+			path_remove_tree(parent_fd, slash != NULL ? slash + 1 : path);
+		drop_parents(work, upper_fd, path);
+	}
+}
+
 static int layer_inside(void *arg, struct err *err)
 {
 	struct layer_work *work = arg;
 
+	drop_mount_points(work);
 	return job_make_layer(work->build, work->job, work->drop, work->result, err);
 }
 

@@ -312,16 +312,15 @@ static int new_file(int parent_fd, const char *name, const char *path, struct er
 static int place_file(struct placing *placing, int parent_fd, const struct source_entry *entry,
 		      const char *name, struct err *err)
 {
-	char source[PROC_FD_PATH_MAX];
 	struct timespec times[2];
 	struct stat st;
 	uid_t uid;
 	gid_t gid;
 
-	fd_proc_path(entry->fd, source);
-	cleanup_fd int from_fd = open(source, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (from_fd < 0 || fstat(from_fd, &st) < 0)
-		return fail(err, errno, "read", *entry->path != '\0' ? entry->path : entry->name);
+	cleanup_fd int from_fd = source_open(entry, &st);
+	if (from_fd < 0)
+		return fail(err, -from_fd, "read",
+			    *entry->path != '\0' ? entry->path : entry->name);
 	cleanup_fd int to_fd = new_file(parent_fd, name, entry->path, err);
 	if (to_fd < 0)
 		return -1;
@@ -343,7 +342,7 @@ static int place_link(struct placing *placing, int parent_fd, const struct sourc
 {
 	const struct timespec times[2] = { entry->st.st_mtim, entry->st.st_mtim };
 	char target[PATH_MAX];
-	ssize_t length = readlinkat(entry->fd, "", target, sizeof(target) - 1);
+	ssize_t length = source_read_link(entry, target, sizeof(target) - 1);
 	uid_t uid;
 	gid_t gid;
 

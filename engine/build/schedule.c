@@ -66,10 +66,11 @@ static int64_t created_now(const struct build *build)
 	return build->has_timestamp ? build->timestamp_s * INT64_C(1000000000) : time_now_ns();
 }
 
-int build_wrap(const struct build *build, const struct df_instruction *item, struct err *err)
+int build_wrap(struct build *build, const struct df_instruction *item, struct err *err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
+	build->failed = item;
 	strbuf_add_escaped(&text, item->text);
 	return err_wrap(err, "%s:%u: %.*s", build->file.name, item->first_line, TEXT_SHOWN,
 			text.data);

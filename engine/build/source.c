@@ -263,23 +263,24 @@ static int walk_one(struct walk *walk, struct level *level, int dir_fd, const ch
 
 	strbuf_addf(&walk->path, "%s%s", length > 0 ? "/" : "", name);
 	bool out = is_left_out(walk, &descend);
-	cleanup_fd int fd =
-		out && !descend ? -1 : openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct level below = { .above = level, .path_length = walk->path.length };
 
-	if (fd >= 0) {
-		struct level below = { .above = level, .path_length = walk->path.length };
-
-		below.entry = (struct source_entry){
-			.dir_fd = dir_fd, .name = name, .path = walk->path.data, .fd = fd
-		};
-		if (fstat(fd, &below.entry.st) < 0)
+	below.entry = (struct source_entry){
+		.dir_fd = dir_fd, .name = name, .path = walk->path.data, .fd = -1
+	};
+	if (out && !descend) {
+		strbuf_truncate(&walk->path, length);
+		return 0;
+	}
+	if (fstatat(dir_fd, name, &below.entry.st, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* gone since the directory was read */
+		if (errno != ENOENT)
 			status = fail(err, errno, "inspect", walk->full.data);
-		else if (!out)
+	} else {
+		if (!out)
 			status = visit_levels(walk, &below, err);
 		if (status == 0 && S_ISDIR(below.entry.st.st_mode))
 			status = walk_directory(walk, &below, depth + 1, err);
-	} else if (!(out && !descend) && errno != ENOENT) {
-		status = fail(err, errno, "open", walk->full.data);
 	}
 	strbuf_truncate(&walk->path, length);
 	return status;
@@ -288,8 +289,10 @@ static int walk_one(struct walk *walk, struct level *level, int dir_fd, const ch
 static int walk_directory(struct walk *walk, struct level *level, unsigned depth, struct err *err)
 {
 	cleanup_strv struct strv names = STRV_INIT;
-	cleanup_fd int dir_fd =
-		openat(level->entry.fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const struct source_entry *entry = &level->entry;
+	cleanup_fd int dir_fd = openat(entry->fd >= 0 ? entry->fd : entry->dir_fd,
+				       entry->fd >= 0 ? "." : entry->name,
+				       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (depth > DEPTH_MAX)
 		return err_set(err, ERR_LIMIT, "'%.200s' has more than %d levels of directories",
@@ -334,6 +337,29 @@ int source_walk(const struct source_root *root, const struct source_item *item,
 	return status;
 }
 
+int source_open(const struct source_entry *entry, struct stat *ret_st)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	char path[PROC_FD_PATH_MAX];
+	cleanup_fd int fd = -1;
+
+	if (entry->fd >= 0) {
+		fd_proc_path(entry->fd, path);
+		fd = open(path, flags);
+	} else {
+		fd = openat(entry->dir_fd, entry->name, flags | O_NOFOLLOW);
+	}
+	if (fd < 0 || fstat(fd, ret_st) < 0)
+		return -errno;
+	return S_ISREG(ret_st->st_mode) ? TAKE_FD(fd) : -ESTALE;
+}
+
+ssize_t source_read_link(const struct source_entry *entry, char *target, size_t size)
+{
+	return entry->fd >= 0 ? readlinkat(entry->fd, "", target, size)
+			      : readlinkat(entry->dir_fd, entry->name, target, size);
+}
+
 /* ---- digest ---- */
 
 struct digesting {
@@ -345,16 +371,15 @@ struct digesting {
 static int file_digest(struct digesting *digesting, const struct source_entry *entry,
 		       unsigned char digest[32], struct err *err)
 {
-	char path[PROC_FD_PATH_MAX];
+	struct stat st;
 	ssize_t got;
 
 	if (digesting->root->memo != NULL &&
 	    file_memo_find(digesting->root->memo, &entry->st, digest))
 		return 0;
-	fd_proc_path(entry->fd, path);
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	cleanup_fd int fd = source_open(entry, &st);
 	if (fd < 0)
-		return fail(err, errno, "read", *entry->path != '\0' ? entry->path : entry->name);
+		return fail(err, -fd, "read", *entry->path != '\0' ? entry->path : entry->name);
 	cleanup_sha256 struct sha256 *hash = sha256_new();
 	if (digesting->block == NULL)
 		digesting->block = xmalloc(BLOCK_SIZE);
@@ -367,7 +392,7 @@ static int file_digest(struct digesting *digesting, const struct source_entry *e
 	}
 	sha256_final(hash, digest);
 	if (digesting->root->memo != NULL)
-		file_memo_add(digesting->root->memo, &entry->st, digest);
+		file_memo_add(digesting->root->memo, &st, digest);
 	return 0;
 }
 
@@ -390,7 +415,7 @@ static int digest_entry(void *arg, const struct source_entry *entry, struct err 
 		sha256_update(digesting->hash, digest, sizeof(digest));
 	} else if (S_ISLNK(entry->st.st_mode)) {
 		char target[PATH_MAX];
-		ssize_t size = readlinkat(entry->fd, "", target, sizeof(target));
+		ssize_t size = source_read_link(entry, target, sizeof(target));
 
 		if (size < 0)
 			return fail(err, errno, "read link", entry->path);

@@ -51,9 +51,13 @@ struct source_entry {
 	int dir_fd;	  /* its directory */
 	const char *name; /* in it; of the item itself: a name below dir_fd that may be used once */
 	const char *path; /* below the item; "" is the item itself */
-	int fd;		  /* O_PATH of it */
+	int fd;		  /* O_PATH of the item itself; -1: source_open() opens it by its name */
 	struct stat st;
 };
+/** Open a regular file for reading; st is what was opened. fd or -errno (-ESTALE: it is no file any more). */
+int source_open(const struct source_entry *entry, struct stat *ret_st);
+/** Target of a link, as readlinkat(2). */
+ssize_t source_read_link(const struct source_entry *entry, char *target, size_t size);
 typedef int source_visit(void *arg, const struct source_entry *entry, struct err *err);
 /** @param excludes  --exclude, matched below the item's place in the root; may be NULL */
 int source_walk(const struct source_root *root, const struct source_item *item,

@@ -208,6 +208,32 @@ E
 	run_ok rmi -f $C $C-tar $C-in $C-f
 }
 
+@test "steps that change nothing, or the same again, make an image that runs; mount points leave nothing" {
+	dockerfile <<'E'
+FROM BASE
+RUN true
+RUN --mount=type=cache,target=/a/b/c true
+RUN echo 1 >/f; touch -d @1 /f /
+RUN rm /f; touch -d @1 /
+RUN echo 1 >/f; touch -d @1 /f /
+E
+	build -t $C
+	inside $C sh -c 'cat /f; ls -d /a 2>/dev/null || :'
+	eq "$out" 1
+	run_ok rmi -f $C
+}
+
+@test "a step that failed is shown with the lines around it" {
+	dockerfile <<'E'
+FROM BASE
+RUN echo one && \
+    exit 3
+E
+	build_fails 3
+	has "$err" '>>> RUN echo one'
+	has "$err" '   1 |     FROM'
+}
+
 @test "ADD unpacks archives with their owners; COPY does not" {
 	mkdir -p "$T/x" "$T/tree"
 	echo in >"$T/tree/f"
