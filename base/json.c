@@ -43,6 +43,34 @@ static size_t count_depth(const char *text, size_t length)
 	return deepest;
 }
 
+void json_clamp_integers(char *text)
+{
+	static const char largest[] = "9223372036854775807"; /* 19 digits */
+	bool in_string = false;
+
+	for (char *c = text; *c != '\0'; c++) {
+		if (in_string || *c < '0' || *c > '9') {
+			if (in_string && *c == '\\' && c[1] != '\0')
+				c++;
+			else if (*c == '"')
+				in_string = !in_string;
+			continue;
+		}
+		size_t length = strspn(c, "0123456789");
+		bool is_positive_integer = (c == text || strchr("-.eE+", c[-1]) == NULL) &&
+					   (c[length] == '\0' || strchr(".eE", c[length]) == NULL);
+
+		if (is_positive_integer &&
+		    ((length == 19 && strncmp(c, largest, length) > 0) ||
+		     (length == 20 && strncmp(c, "18446744073709551615", length) <= 0))) {
+			memcpy(c, largest, 19);
+			if (length == 20)
+				c[19] = ' ';
+		}
+		c += length - 1;
+	}
+}
+
 json_t *json_parse_limited(const char *text, size_t length, size_t limit_bytes, const char *what,
 			   struct err *err)
 {

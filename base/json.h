@@ -31,6 +31,12 @@ json_t *json_parse(const char *text, size_t length, const char *what, struct err
 json_t *json_parse_limited(const char *text, size_t length, size_t limit_bytes, const char *what,
 			   struct err *err);
 
+/**
+ * Integers from 2^63 to 2^64-1, which other writers use for "no limit", become 2^63-1 in place: jansson refuses them. What is no JSON stays
+ * what it is.
+ */
+void json_clamp_integers(char *text);
+
 static inline void json_decref_ptr(json_t **json)
 {
 	json_decref(*json);

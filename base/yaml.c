@@ -408,6 +408,12 @@ static bool is_item(const char *text)
 	return text[0] == '-' && (text[1] == ' ' || text[1] == '\0');
 }
 
+/* "---" and "..." end a document. */
+static bool is_marker(const struct yaml_line *line)
+{
+	return line->indent == 0 && (str_equal(line->text, "---") || str_equal(line->text, "..."));
+}
+
 /* The key that text begins with, and where its value begins; false when there is none. */
 static bool read_key(const char *text, struct strbuf *key, const char **ret_rest)
 {
@@ -485,7 +491,7 @@ static json_t *parse_map(struct yaml *yaml, size_t indent)
 		const char *rest;
 		json_t *value;
 
-		if (line->indent != indent || is_item(line->text))
+		if (line->indent != indent || is_item(line->text) || is_marker(line))
 			break;
 		if (!read_key(line->text, &key, &rest))
 			return fail(yaml, "a key is missing");

@@ -138,6 +138,7 @@ struct runtime_io {
 	int cgroup_fd; /* CLONE_INTO_CGROUP, or -1 */
 	const struct runtime_userns *
 		userns; /* I joins it, and its network namespace if its own would be new; NULL: runtime_clone() makes the user namespace */
+	bool hooked;	/* I stops before the root is changed, until runtime_sync_hooked() */
 	bool detached;	/* I lives on when its parent ends, before and after exec */
 	/*
 	 * A listening SOCK_SEQPACKET socket: when I is ready it says so and waits there for the go of whoever connects, who continues the
@@ -157,6 +158,9 @@ struct runtime_sync {
 int runtime_sync_new(struct runtime_sync *ret_sync, struct err *err);
 /** C tells I that its maps are written. */
 int runtime_sync_mapped(struct runtime_sync *sync, struct err *err);
+/** With runtime_io.hooked: C waits until all is mounted and the root is still the host's; then it lets I go on. */
+int runtime_sync_wait_created(struct runtime_sync *sync, struct err *err);
+int runtime_sync_hooked(struct runtime_sync *sync, struct err *err);
 /** C waits until I has mounted all and is about to execute; 0, or -1 with the err of I. */
 int runtime_sync_wait_ready(struct runtime_sync *sync, struct err *err);
 int runtime_sync_go(struct runtime_sync *sync, struct err *err);

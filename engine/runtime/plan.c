@@ -327,8 +327,8 @@ static int refuse(const json_t *object, const char *where, const char *const *ke
 static int refuse_unsupported(const json_t *config, struct err *err)
 {
 	static const char *const top[] = { "vm", "windows", "solaris", "zos", "freebsd", NULL };
-	static const char *const in_linux[] = { "intelRdt", "memoryPolicy", "netDevices",
-						"mountLabel", NULL };
+	static const char *const in_linux[] = { "intelRdt",   "memoryPolicy", "netDevices",
+						"mountLabel", "timeOffsets",  NULL };
 	static const char *const in_hooks[] = { "createContainer", "startContainer", NULL };
 
 	if (refuse(config, "", top, err) < 0 ||
@@ -403,14 +403,6 @@ static int read_config(struct runtime_plan *plan, const json_t *config, int bund
 			return -1;
 		plan->program.seccomp = json_incref(seccomp);
 	}
-	if (json_is_object(json_at(config, "linux", "timeOffsets", NULL))) {
-		if (!plan->namespaces[NAMESPACE_TIME].fresh)
-			return err_set(err, ERR_USAGE,
-				       "cannot use the configuration: timeOffsets need a time "
-				       "namespace of the container's own");
-		plan->time_offsets = json_incref(json_at(config, "linux", "timeOffsets", NULL));
-	}
-
 	if (plan->namespaces[NAMESPACE_NETWORK].fresh)
 		plan_add_op(plan, OP_LOOPBACK, NULL);
 	if (read_hostname(plan, config, "hostname", OP_HOSTNAME, err) < 0 ||
@@ -482,7 +474,6 @@ void runtime_plan_free(struct runtime_plan *plan)
 	fd_close(&plan->root_fd);
 	idmaps_release(&plan->maps);
 	program_release(&plan->program);
-	json_decref(plan->time_offsets);
 	free(plan);
 }
 

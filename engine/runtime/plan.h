@@ -177,7 +177,6 @@ struct runtime_plan {
 	size_t op_count;
 	struct program program;
 	const struct runtime_extra *extra; /* borrowed */
-	json_t *time_offsets;		   /* linux.timeOffsets or NULL */
 };
 
 /** Append an operation; borrowed until the next one. */

@@ -168,7 +168,7 @@ static int read_capabilities(struct program *program, const json_t *capabilities
 	return 0;
 }
 
-/* RLIM_INFINITY is 2^64-1, which jansson reads as a real or refuses; -1 is taken for it, too. */
+/* RLIM_INFINITY is 2^64-1, which jansson cannot hold: json_clamp_integers() made it the largest it can. -1 is taken for it, too. */
 static int get_limit(const json_t *limit, const char *key, rlim_t *ret, struct err *err)
 {
 	const json_t *value = json_object_get(limit, key);
@@ -176,7 +176,7 @@ static int get_limit(const json_t *limit, const char *key, rlim_t *ret, struct e
 	if (json_is_integer(value)) {
 		json_int_t number = json_integer_value(value);
 
-		*ret = number < 0 ? RLIM_INFINITY : (rlim_t)number;
+		*ret = number < 0 || number == INT64_MAX ? RLIM_INFINITY : (rlim_t)number;
 		return 0;
 	}
 	if (json_is_real(value) && json_real_value(value) >= 9.2e18) {

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/kernel.h"
+#include "engine/runtime/sync.h"
 
 #include <errno.h>
 #include <sys/mount.h>
@@ -96,6 +97,10 @@ int root_read_only_apply(struct init *init, struct op *op, struct err *err)
 
 int enter_apply(struct init *init, struct op *op, struct err *err)
 {
+	/* hooks of the runtime's namespace run now (runtime specification, createRuntime) */
+	if (init->io->hooked && (sync_child_say(init->sync->child_fd, SYNC_CREATED, err) < 0 ||
+				 sync_child_wait(init->sync->child_fd, SYNC_HOOKED, err) < 0))
+		return -1;
 	if (fchdir(init->root_fd) < 0)
 		return err_sys(err, errno, "cannot enter the root file system");
 	if (sys_pivot_root(".", ".") < 0) {

@@ -99,16 +99,100 @@ static int64_t weight_of_shares(int64_t shares)
 	return shares <= 2 ? 1 : 1 + (shares - 2) * 9999 / 262142;
 }
 
-static void read_limits(const json_t *config, struct cgroup_limits *limits)
+/* 10..1000 of version 1 are 1..10000 */
+static int64_t weight_of_blkio(int64_t weight)
+{
+	return weight <= 10 ? 1 : 1 + (weight - 10) * 9999 / 990;
+}
+
+/* What a cgroup of version 2, or a plain user's, has not. Values that ask for nothing pass: callers write them out. */
+static int check_resources(const json_t *resources, struct err *err)
+{
+	static const struct {
+		const char *object, *key;
+	} refused[] = { { "memory", "kernel" },	      { "memory", "kernelTCP" },
+			{ "memory", "swappiness" },   { "memory", "disableOOMKiller" },
+			{ "cpu", "realtimeRuntime" }, { "cpu", "realtimePeriod" },
+			{ "network", "classID" },     { "network", "priorities" },
+			{ "blockIO", "leafWeight" },  { NULL, "rdma" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		const char *object_key = refused[i].object;
+		const json_t *object =
+			object_key == NULL ? resources : json_object_get(resources, object_key);
+		const json_t *value = json_object_get(object, refused[i].key);
+		bool asks = json_is_true(value) ||
+			    (json_is_integer(value) && json_integer_value(value) > 0) ||
+			    json_array_size(value) > 0 || json_object_size(value) > 0;
+
+		if (asks)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "cannot use the configuration: a cgroup of version 2 has "
+				       "nothing like linux.resources.%s%s%s",
+				       object_key != NULL ? object_key : "",
+				       object_key != NULL ? "." : "", refused[i].key);
+	}
+	return 0;
+}
+
+static void add_io(const json_t *block, struct strv *files)
+{
+	static const struct {
+		const char *key, *word;
+	} kinds[] = { { "throttleReadBpsDevice", "rbps" },
+		      { "throttleWriteBpsDevice", "wbps" },
+		      { "throttleReadIOPSDevice", "riops" },
+		      { "throttleWriteIOPSDevice", "wiops" } };
+	const json_t *item;
+	size_t i;
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		json_array_foreach (json_object_get(block, kinds[k].key), i, item)
+			strv_addf(files, "io.max=%lld:%lld %s=%lld",
+				  (long long)json_get_int(item, 0, "major", NULL),
+				  (long long)json_get_int(item, 0, "minor", NULL), kinds[k].word,
+				  (long long)json_get_int(item, 0, "rate", NULL));
+	json_array_foreach (json_object_get(block, "weightDevice"), i, item)
+		strv_addf(files, "io.weight=%lld:%lld %lld",
+			  (long long)json_get_int(item, 0, "major", NULL),
+			  (long long)json_get_int(item, 0, "minor", NULL),
+			  (long long)weight_of_blkio(json_get_int(item, 10, "weight", NULL)));
+}
+
+static void add_files(const json_t *resources, struct strv *files)
+{
+	json_t *unified = json_object_get(resources, "unified");
+	const json_t *idle = json_at(resources, "cpu", "idle", NULL);
+	int64_t burst = json_get_int(resources, 0, "cpu", "burst", NULL);
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (json_is_integer(idle))
+		strv_addf(files, "cpu.idle=%lld", (long long)json_integer_value(idle));
+	if (burst > 0)
+		strv_addf(files, "cpu.max.burst=%lld", (long long)burst);
+	add_io(json_object_get(resources, "blockIO"), files);
+	json_array_foreach (json_object_get(resources, "hugepageLimits"), i, value)
+		strv_addf(files, "hugetlb.%s.max=%lld",
+			  json_get_string(value, "", "pageSize", NULL),
+			  (long long)json_get_int(value, 0, "limit", NULL));
+	json_object_foreach (unified, key, value) {
+		if (json_is_string(value))
+			strv_addf(files, "%s=%s", key, json_string_value(value));
+	}
+}
+
+static int read_limits(const json_t *config, struct cgroup_limits *limits, struct err *err)
 {
 	const json_t *resources = json_at(config, "linux", "resources", NULL);
 	int64_t memory = json_get_int(resources, 0, "memory", "limit", NULL);
 	int64_t swap = json_get_int(resources, 0, "memory", "swap", NULL);
 	int64_t shares = json_get_int(resources, 0, "cpu", "shares", NULL);
-	const json_t *unified = json_object_get(resources, "unified");
-	const char *key;
-	json_t *value;
+	int64_t weight = json_get_int(resources, 0, "blockIO", "weight", NULL);
 
+	if (check_resources(resources, err) < 0)
+		return -1;
 	if (memory != 0)
 		limits->memory_max_bytes = memory < 0 ? INT64_MAX : memory;
 	if (swap != 0 && memory > 0)
@@ -126,12 +210,12 @@ static void read_limits(const json_t *config, struct cgroup_limits *limits)
 		limits->cpu_period_us = json_get_int(resources, 0, "cpu", "period", NULL);
 	if (shares != 0)
 		limits->cpu_weight = weight_of_shares(shares);
+	if (weight > 0)
+		limits->io_weight = weight_of_blkio(weight);
 	limits->cpuset_cpus = xstrdup_null(json_get_string(resources, NULL, "cpu", "cpus", NULL));
 	limits->cpuset_mems = xstrdup_null(json_get_string(resources, NULL, "cpu", "mems", NULL));
-	json_object_foreach ((json_t *)(uintptr_t)unified, key, value) {
-		if (json_is_string(value))
-			strv_addf(&limits->files, "%s=%s", key, json_string_value(value));
-	}
+	add_files(resources, &limits->files);
+	return 0;
 }
 
 /* "/a/b/name", "name", or systemd's "slice:prefix:name" */
@@ -166,7 +250,10 @@ static int make_cgroup(const struct runtime_options *options, const json_t *conf
 
 	if (options->cgroup_manager == CGROUP_MANAGER_NONE)
 		return 0;
-	read_limits(config, &limits);
+	if (read_limits(config, &limits, err) < 0) {
+		cgroup_limits_release(&limits);
+		return -1;
+	}
 	cgroup_names(config, id, &parent, &name);
 	r = cgroup_create((enum cgroup_manager)options->cgroup_manager, parent, name, &limits,
 			  false, ret_cgroup, err);
@@ -224,6 +311,7 @@ static int read_bundle(struct creation *creation, struct err *err)
 	r = fd_read_file(creation->bundle_fd, "config.json", &text, JSON_LIMIT_BYTES);
 	if (r < 0)
 		return err_sys(err, -r, "cannot read '%s/config.json'", bundle);
+	json_clamp_integers(text.data);
 	creation->config = json_parse(text.data, text.length, "config.json", err);
 	if (creation->config == NULL)
 		return -1;
@@ -301,6 +389,11 @@ static int plan(struct creation *creation, struct err *err)
 	return 0;
 }
 
+static bool has_hooks(const json_t *config, const char *name)
+{
+	return json_array_size(json_at(config, "hooks", name, NULL)) > 0;
+}
+
 /* Make I and bring it to the point before the program. */
 static int make_init(struct creation *creation, bool detached, struct err *err)
 {
@@ -312,6 +405,8 @@ static int make_init(struct creation *creation, bool detached, struct err *err)
 		.console_fd = creation->console_fd,
 		.started_fd = -1,
 		.cgroup_fd = creation->cgroup.dir_fd,
+		.hooked = has_hooks(creation->config, "prestart") ||
+			  has_hooks(creation->config, "createRuntime"),
 		.detached = detached,
 		.start_listen_fd = creation->listen_fd >= 0 ? &creation->listen_fd : NULL,
 	};
@@ -325,6 +420,12 @@ static int make_init(struct creation *creation, bool detached, struct err *err)
 	state->cgroup_path = xstrdup_null(creation->cgroup.path);
 	if (maps != NULL && (idmap_write(state->pid, maps, err) < 0 ||
 			     runtime_sync_mapped(&creation->sync, err) < 0))
+		return -1;
+	if (io.hooked &&
+	    (runtime_sync_wait_created(&creation->sync, err) < 0 ||
+	     hooks_run(creation->config, "prestart", state, "creating", err) < 0 ||
+	     hooks_run(creation->config, "createRuntime", state, "creating", err) < 0 ||
+	     runtime_sync_hooked(&creation->sync, err) < 0))
 		return -1;
 	return runtime_sync_wait_ready(&creation->sync, err);
 }
@@ -346,9 +447,7 @@ static int create(struct creation *creation, const char *id, bool detached, bool
 	if (make_cgroup(creation->options, creation->config, id, &creation->cgroup, err) < 0 ||
 	    make_init(creation, detached, err) < 0)
 		return -1;
-	if (hooks_run(creation->config, "prestart", &creation->state, "creating", err) < 0 ||
-	    hooks_run(creation->config, "createRuntime", &creation->state, "creating", err) < 0 ||
-	    runtime_state_save(&creation->state, err) < 0)
+	if (runtime_state_save(&creation->state, err) < 0)
 		return -1;
 	if (creation->opts->pid_file != NULL)
 		return pid_file_write(creation->opts->pid_file, creation->state.pid, err);

@@ -40,7 +40,8 @@ static char *default_root(void)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
 
-	if (geteuid() == 0 || str_is_empty(run))
+	/* root of a user namespace, where an engine without root starts us, has no right to /run */
+	if (str_is_empty(run) || (geteuid() == 0 && access("/run", W_OK) == 0))
 		return xstrdup("/run/dhow-runtime");
 	return xasprintf("%s/dhow-runtime", run);
 }

@@ -82,16 +82,31 @@ int runtime_sync_mapped(struct runtime_sync *sync, struct err *err)
 	return say(sync, SYNC_MAPPED, err);
 }
 
-int runtime_sync_wait_ready(struct runtime_sync *sync, struct err *err)
+static int wait_for_word(struct runtime_sync *sync, char what, struct err *err)
 {
 	fd_close(&sync->child_fd);
 
 	int word = hear(sync, err);
-	if (word == SYNC_READY)
+	if (word == what)
 		return 0;
 	if (word >= 0)
 		err_set(err, ERR_FAILED, "the container's init ended before its time");
 	return -1;
+}
+
+int runtime_sync_wait_created(struct runtime_sync *sync, struct err *err)
+{
+	return wait_for_word(sync, SYNC_CREATED, err);
+}
+
+int runtime_sync_hooked(struct runtime_sync *sync, struct err *err)
+{
+	return say(sync, SYNC_HOOKED, err);
+}
+
+int runtime_sync_wait_ready(struct runtime_sync *sync, struct err *err)
+{
+	return wait_for_word(sync, SYNC_READY, err);
 }
 
 int runtime_sync_go(struct runtime_sync *sync, struct err *err)

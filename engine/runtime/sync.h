@@ -5,6 +5,8 @@
  * Packets on a SOCK_SEQPACKET pair:
  *
  *	C -> I	'm'		the id maps are written
+ *	I -> C	'c'		all is mounted, the root is still the host's (only with runtime_io.hooked)
+ *	C -> I	'h'		the hooks have run
  *	I -> C	'r'		all is mounted, the command is found
  *	C -> I	'g'		go
  *	I -> C	struct err	it failed; nothing comes after it
@@ -15,9 +17,11 @@
 
 #include "engine/runtime.h"
 
-#define SYNC_MAPPED 'm'
-#define SYNC_READY  'r'
-#define SYNC_GO	    'g'
+#define SYNC_MAPPED  'm'
+#define SYNC_CREATED 'c'
+#define SYNC_HOOKED  'h'
+#define SYNC_READY   'r'
+#define SYNC_GO	     'g'
 
 /** Wait for a packet. C that goes away ends this process. */
 int sync_child_wait(int child_fd, char what, struct err *err);
