@@ -135,8 +135,9 @@ static int wait_namespace(pid_t pid, struct err *err)
 				return err_sys(
 					err, errno,
 					"cannot inspect the network namespace of the container");
-		} else if (other.st_ino != own.st_ino || other.st_dev != own.st_dev)
+		} else if (other.st_ino != own.st_ino || other.st_dev != own.st_dev) {
 			return 0;
+		}
 		nanosleep(&pause, NULL);
 	}
 	return err_set(
