@@ -31,7 +31,9 @@ struct global_opts {
 	struct strv storage_opts;
 	char *registries_conf;
 	struct strv cdi_spec_dirs;
-	bool debug, version;
+	bool debug, version, no_out;
+	int events_backend; /* there is one */
+	char *out;
 	/* docker's own: */
 	char *docker_host, *docker_context, *docker_config;
 };

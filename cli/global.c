@@ -8,8 +8,13 @@
 #include "cli/commands.h"
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/strbuf.h"
 #include "cli/docker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 /* the words that have no level of ours stand behind the levels */
 static const char *const log_level_words[] = {
@@ -38,6 +43,8 @@ static const char *const cgroup_manager_words[] = {
 	[CGROUP_MANAGER_CGROUPFS] = "cgroupfs", [CGROUP_MANAGER_NONE] = "none",
 	[CGROUP_MANAGER_COUNT] = NULL,
 };
+
+static const char *const events_backend_words[] = { "file", NULL };
 
 #define NO_SERVER "dhow works by itself, on this machine; there is no server to talk to"
 #define NO_SSH	  "dhow works on this machine only; run it there with ssh"
@@ -76,13 +83,15 @@ static const struct opt shared_rows[] = {
 	OPT_REFUSED_VALUE(0, "conmon", "the monitor is a part of dhow"),
 	OPT_LIST(0, "cdi-spec-dir", struct global_opts, cdi_spec_dirs, "DIR",
 		 "where CDI devices are described (/etc/cdi, /var/run/cdi)"),
-	OPT_REFUSED_VALUE(0, "events-backend", "there is no choice of backends"),
+	OPT_CHOICE(0, "events-backend", struct global_opts, events_backend, "BACKEND",
+		   events_backend_words, "only file: where events are kept"),
 	OPT_REFUSED_VALUE(0, "hooks-dir", "programs of the host are not run for containers"),
 	OPT_REFUSED_VALUE(0, "imagestore", "images are below --root"),
 	OPT_REFUSED_VALUE(0, "module", "containers.conf modules are not read"),
 	OPT_REFUSED_VALUE(0, "network-cmd-path", "network helpers are searched in PATH"),
 	OPT_REFUSED_VALUE(0, "network-config-dir", "networks are below --root"),
-	OPT_REFUSED_VALUE(0, "out", "redirect the output with the shell"),
+	OPT_STRING(0, "out", struct global_opts, out, "FILE", "write standard output to a file"),
+	OPT_FLAG(0, "noout", struct global_opts, no_out, "write nothing to standard output"),
 	OPT_REFUSED_VALUE(0, "runtime-flag", "other runtimes are started without more options"),
 	OPT_REFUSED(0, "syslog", "messages go to stderr"),
 	OPT_REFUSED_VALUE(0, "tmpdir", "temporary files are below --root and --runroot"),
@@ -140,6 +149,20 @@ static int apply_storage_opt(const char *text, struct engine_options *options, s
 	return err_hint(err, "additionalimagestore=PATH is what there is.");
 }
 
+/* --out, --noout: also what containers write there. */
+static int redirect_output(const struct global_opts *global, struct err *err)
+{
+	const char *path = global->no_out ? "/dev/null" : global->out;
+	cleanup_fd int fd = -1;
+
+	if (path == NULL)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		return err_sys(err, errno, "cannot write the output to '%s' (--out)", path);
+	return 0;
+}
+
 int global_apply(const struct global_opts *global, struct engine_options *options, struct err *err)
 {
 	options->root = global->root;
@@ -155,6 +178,8 @@ int global_apply(const struct global_opts *global, struct engine_options *option
 			global->runtime);
 		return err_hint(err, "Leave it out. Other engines can use dhow-runtime.");
 	}
+	if (redirect_output(global, err) < 0)
+		return -1;
 	for (size_t i = 0; i < global->storage_opts.count; i++) {
 		if (apply_storage_opt(global->storage_opts.items[i], options, err) < 0)
 			return -1;

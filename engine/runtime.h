@@ -66,6 +66,7 @@ struct runtime_extra {
 		char *subpath;	       /* NULL: all of it */
 	} * views;
 	size_t view_count;
+	char *container_env; /* content of /run/.containerenv; NULL: neither that file nor /etc/mtab are made */
 	int *preserved_fds; /* become 3, 4, ... (or their own numbers when preserve_numbers) */
 	size_t preserved_fd_count;
 	bool preserve_numbers;

@@ -222,8 +222,7 @@ int image_untag(struct store *store, const struct image *image, const char *full
 	} else {
 		found = image_name_read(names_fd, full_name, &manifest, &damage);
 		if (found == 0 || (found > 0 && !digest_equal(&manifest, &image->manifest)))
-			return err_set(err, ERR_NOT_FOUND, "image '%.19s' has no name '%s'",
-				       image->config.text, full_name);
+			return err_set(err, ERR_NOT_FOUND, "%s: tag not known", full_name);
 		if (image_name_remove(store, names_fd, full_name, err) < 0)
 			return -1;
 	}

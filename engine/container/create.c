@@ -508,6 +508,7 @@ int container_create(struct engine *engine, const char *image_text, const struct
 	object_id_new(&plan->id);
 	json_put_string(plan->record, KEY_ID, plan->id.text);
 	json_put(plan->record, KEY_RUNTIME, json_object());
+	json_put_bool(json_object_get(plan->record, KEY_RUNTIME), KEY_MARKS, true);
 	json_put(plan->record, KEY_JOINS, json_object());
 	if (opts->replace && str_is_empty(opts->name))
 		return err_set(err, ERR_USAGE,

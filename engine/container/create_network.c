@@ -83,7 +83,9 @@ static int ports_parse(struct create *create, struct err *err)
 			       create->network.argument);
 	if (create->ports.count > 0 &&
 	    (create->network.kind == NETWORK_HOST || create->network.kind == NETWORK_NONE)) {
-		engine_warn(create->engine, "published ports are discarded with --network %s",
+		engine_warn(create->engine,
+			    "Port mappings have been discarded as one of the Host, Container, Pod, "
+			    "and None network modes are in use (--network %s)",
 			    network_kind_name((int)create->network.kind));
 		port_mappings_release(&create->ports);
 		create->ports = (struct port_mappings){ NULL, 0 };

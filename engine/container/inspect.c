@@ -238,19 +238,32 @@ static json_t *inspect_config(const struct inspect *inspect)
 	return object;
 }
 
+/* As podman shows limits of logs: four digits, units of 1024, "5.015MB"; -1B is none. */
+static char *binary_size(int64_t bytes)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	double number = bytes == 0 ? -1 : (double)bytes;
+	size_t unit = 0;
+
+	for (; number >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
+		number /= 1024;
+	return xasprintf("%.4g%s", number, units[unit]);
+}
+
 static json_t *inspect_log(const struct inspect *inspect)
 {
 	json_t *object = json_object();
 	const char *path = json_get_string(inspect->create, NULL, KEY_LOG, KEY_PATH, NULL);
-	int64_t max_bytes = json_get_int(inspect->create, 0, KEY_LOG, KEY_MAX_BYTES, NULL);
+	const char *driver =
+		json_get_string(inspect->create, "k8s-file", KEY_LOG, KEY_DRIVER, NULL);
+	bool has_file = str_equal(driver, "k8s-file") || str_equal(driver, "json-file");
 	cleanup_free char *size =
-		max_bytes == 0 ? xstrdup("-1B") : xasprintf("%lldB", (long long)max_bytes);
+		binary_size(json_get_int(inspect->create, 0, KEY_LOG, KEY_MAX_BYTES, NULL));
 
-	json_put_string(object, "Type",
-			json_get_string(inspect->create, "k8s-file", KEY_LOG, KEY_DRIVER, NULL));
+	json_put_string(object, "Type", driver);
 	json_put(object, "Config", json_null());
-	if (path != NULL)
-		json_put_string(object, "Path", path);
+	if (path != NULL || !has_file)
+		json_put_string(object, "Path", path != NULL ? path : "");
 	else
 		put_path(object, "Path", inspect, FILE_LOG);
 	json_put_string(object, "Tag", "");

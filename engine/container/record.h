@@ -28,6 +28,7 @@
  *	  user				"NAME|UID[:GROUP|GID]" [null: config's numbers]
  *	  groupAdd			texts
  *	  keepGroups, setHome, createCwd	bool [false]
+ *	  marks				bool: /run/.containerenv and /etc/mtab are made [false]
  *	  passwdEntry, groupEntry	whole lines [null]
  *	  hostUsers			passwd lines
  *	  initPath			--init: absolute path of the init on the host [null]
@@ -143,6 +144,7 @@
 #define KEY_KEEP_GROUPS	 "keepGroups"
 #define KEY_SET_HOME	 "setHome"
 #define KEY_CREATE_CWD	 "createCwd"
+#define KEY_MARKS	 "marks"
 #define KEY_PASSWD_ENTRY "passwdEntry"
 #define KEY_GROUP_ENTRY	 "groupEntry"
 #define KEY_HOST_USERS	 "hostUsers"

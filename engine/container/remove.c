@@ -128,9 +128,9 @@ static int ensure_stopped(struct engine *engine, struct container *container,
 		return 0;
 	if (!opts->force) {
 		err_set(err, ERR_STATE,
-			"cannot remove container '%s' as it is %s - running or paused containers "
+			"cannot remove container %s as it is %s - running or paused containers "
 			"cannot be removed without force",
-			container->name, container_status_name((int)status));
+			container->id.text, container_status_name((int)status));
 		return err_hint(err, "Stop it first, or use rm -f.");
 	}
 	if (status == CONTAINER_PAUSED && container_pause(engine, container, false, err) < 0)

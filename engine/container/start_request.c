@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* config.json is ours, but a hand may have been at it */
 #define CONFIG_LIMIT_BYTES (16U << 20)
@@ -227,6 +228,20 @@ static int read_copy_ups(struct start *start, const json_t *runtime, struct err 
 	return 0;
 }
 
+/* Empty, but for --privileged as podman has it. */
+static char *container_env(const struct container *container)
+{
+	if (!json_get_bool(container->create, false, KEY_RUNTIME, KEY_MARKS, NULL))
+		return NULL;
+	if (!json_get_bool(container->create, false, KEY_ASKED, "privileged", NULL))
+		return xstrdup("");
+	return xasprintf(
+		"engine=\"dhow-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\nimageid=\"%s\"\n"
+		"rootless=%d\n",
+		DHOW_VERSION, container->name, container->id.text, container->image_name,
+		container->image_id, geteuid() != 0);
+}
+
 int start_read_extra(struct start *start, struct err *err)
 {
 	const json_t *create = start->container->create;
@@ -243,6 +258,7 @@ int start_read_extra(struct start *start, struct err *err)
 	extra->group_entry = xstrdup_null(json_get_string(runtime, NULL, KEY_GROUP_ENTRY, NULL));
 	json_get_strv(runtime, KEY_HOST_USERS, &extra->host_users);
 	extra->init_path = xstrdup_null(json_get_string(runtime, NULL, KEY_INIT_PATH, NULL));
+	extra->container_env = container_env(start->container);
 	extra->cache_dir_fd = start->engine->store->run_fd;
 	if (opts->preserved_fd_count > 0) {
 		extra->preserved_fds =

@@ -60,8 +60,7 @@ static void warn_no_handler(struct engine *engine, const struct container *conta
 
 /* The signal was sent: wait until the end is told, or the time is over. */
 static enum end_result wait_for_end(struct engine *engine, struct container *container, int fd,
-				    int signal_number, int64_t timeout_s, bool *ret_warned,
-				    struct attach_exit *exit)
+				    int signal_number, int64_t timeout_s, struct attach_exit *exit)
 {
 	int64_t timeout_ms = timeout_s > INT64_MAX / 1000 ? -1 : timeout_s * 1000;
 	enum end_result result;
@@ -71,10 +70,8 @@ static enum end_result wait_for_end(struct engine *engine, struct container *con
 	result = container_wait_end(fd, HANDLER_GRACE_MS, exit);
 	if (result != END_TIMEOUT)
 		return result;
-	if (signal_number != SIGKILL && !has_handler(container->state.pid, signal_number)) {
+	if (signal_number != SIGKILL && !has_handler(container->state.pid, signal_number))
 		warn_no_handler(engine, container, signal_number, timeout_s);
-		*ret_warned = true;
-	}
 	return container_wait_end(fd, timeout_ms < 0 ? -1 : timeout_ms - HANDLER_GRACE_MS, exit);
 }
 
@@ -108,7 +105,6 @@ static int stop_running(struct engine *engine, struct container *container, int6
 	cleanup_fd int connection_fd = container_connect(engine, container, err);
 	cleanup_fd int pid_fd = container_open_init(container);
 	struct attach_exit exit;
-	bool warned = false;
 
 	if (connection_fd == -1)
 		return -1;
@@ -130,15 +126,14 @@ static int stop_running(struct engine *engine, struct container *container, int6
 	process_signal(pid_fd, signal_number);
 	if (container->state.status == CONTAINER_PAUSED)
 		thaw(container);
-	if (wait_for_end(engine, container, connection_fd, signal_number, timeout_s, &warned,
-			 &exit) != END_TIMEOUT)
+	if (wait_for_end(engine, container, connection_fd, signal_number, timeout_s, &exit) !=
+	    END_TIMEOUT)
 		return 0;
-	if (!warned)
-		engine_warn(engine,
-			    "StopSignal SIG%s failed to stop container %s in %" PRId64
-			    " seconds, resorting to SIGKILL",
-			    signal_name(signal_number) ? signal_name(signal_number) : "?",
-			    container->name, timeout_s);
+	engine_warn(engine,
+		    "StopSignal SIG%s failed to stop container %s in %" PRId64
+		    " seconds, resorting to SIGKILL",
+		    signal_name(signal_number) ? signal_name(signal_number) : "?", container->name,
+		    timeout_s);
 	return end_by_force(container, connection_fd, pid_fd, err);
 }
 

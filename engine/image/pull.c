@@ -478,8 +478,7 @@ static int pull_by_policy(const struct pull *pull, const char *text, enum pull_p
 		return 0;
 	}
 	if (policy == PULL_NEVER) {
-		err_set(err, ERR_NOT_FOUND, "image '%s' is not known: it is not in the store",
-			name);
+		err_set(err, ERR_NOT_FOUND, "%s: image not known", name);
 		return err_hint(err, "Pull it, or use another --pull policy than never.");
 	}
 	if (pull_names(pull, name, ret_image, err) == 0)

@@ -150,7 +150,7 @@ int image_rm(struct engine *engine, const char *text, const struct image_rm_opts
 	if (found == 0) {
 		if (opts->ignore)
 			return 0;
-		return err_set(err, ERR_NOT_FOUND, "image '%s' is not known", text);
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	}
 	if (remove_by_text(engine, text, image, opts, ret_untagged, ret_deleted, err) < 0)
 		return err_wrap(err, "cannot remove image '%s'", text);

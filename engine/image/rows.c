@@ -53,7 +53,7 @@ static int parse_image_time(struct engine *engine, const char *value, int64_t *r
 	if (found < 0)
 		return -1;
 	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "image '%s' is not known", value);
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", value);
 	*ret_ns = image->created_ns;
 	return 0;
 }

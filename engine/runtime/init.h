@@ -52,6 +52,7 @@ int bind_prepare(struct init *init, struct op *op, struct err *err);
 int bind_apply(struct init *init, struct op *op, struct err *err);
 int remount_apply(struct init *init, struct op *op, struct err *err);
 int copy_up_apply(struct init *init, struct op *op, struct err *err);
+int marks_apply(struct init *init, struct op *op, struct err *err);
 int accounts_apply(struct init *init, struct op *op, struct err *err);
 int devices_prepare(struct init *init, struct op *op, struct err *err);
 int devices_apply(struct init *init, struct op *op, struct err *err);

@@ -23,6 +23,7 @@ static const struct op_class op_classes[OP_KIND_COUNT] = {
 	[OP_ROOT] = { "root", root_prepare, root_apply },
 	[OP_COPY_UP] = { "copy-up", NULL, copy_up_apply },
 	[OP_ACCOUNTS] = { "accounts", NULL, accounts_apply },
+	[OP_MARKS] = { "marks", NULL, marks_apply },
 	[OP_FILESYSTEM] = { "filesystem", filesystem_prepare, filesystem_apply },
 	[OP_VIEW] = { "view", view_prepare, view_apply },
 	[OP_BIND] = { "bind", bind_prepare, bind_apply },

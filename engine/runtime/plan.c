@@ -415,6 +415,8 @@ static int read_config(struct runtime_plan *plan, const json_t *config, int bund
 	if (extra->passwd_entry != NULL || extra->group_entry != NULL ||
 	    extra->host_users.count > 0)
 		plan_add_op(plan, OP_ACCOUNTS, "/etc");
+	if (extra->container_env != NULL)
+		plan_add_op(plan, OP_MARKS, "/run");
 	add_init(plan, extra);
 	if (wants_devices(plan))
 		plan_add_op(plan, OP_DEVICES, "/dev");
@@ -511,6 +513,7 @@ void runtime_extra_release(struct runtime_extra *extra)
 	free(extra->views);
 	free(extra->preserved_fds);
 	free(extra->init_path);
+	free(extra->container_env);
 	free(extra->seccomp_cache_dir);
 	*extra = (struct runtime_extra)RUNTIME_EXTRA_INIT;
 }

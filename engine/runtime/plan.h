@@ -59,6 +59,7 @@ enum op_kind {
 	OP_ROOT,	   /* mount the root file system and cover the host's with it */
 	OP_COPY_UP,	   /* content of target in the image to a new volume (fd) */
 	OP_ACCOUNTS,	   /* passwd and group with more entries */
+	OP_MARKS,	   /* /run/.containerenv and /etc/mtab */
 	OP_FILESYSTEM,	   /* a new file system of type at target */
 	OP_VIEW,	   /* one more root file system of storage at target */
 	OP_BIND,	   /* source of the host at target */

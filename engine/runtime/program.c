@@ -121,9 +121,7 @@ static int change_directory(int root_fd, const struct program *program, bool *re
 	}
 	strbuf_add_escaped(&shown, program->cwd);
 	if (r == -ENOENT)
-		return err_set(err, ERR_CANNOT_RUN,
-			       "cannot use '%s' as the working directory: there is no such "
-			       "directory in the container",
+		return err_set(err, ERR_CANNOT_RUN, "workdir \"%s\" does not exist on container",
 			       shown.data);
 	if (r == -ENOTDIR)
 		return err_set(

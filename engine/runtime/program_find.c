@@ -44,7 +44,8 @@ static int cannot_run(const char *file, int errno_value, struct err *err)
 		return err_set(err, ERR_NO_COMMAND, "cannot run '%s': no such file or directory",
 			       shown.data);
 	case EISDIR:
-		return err_set(err, ERR_CANNOT_RUN, "cannot run '%s': it is a directory",
+		return err_set(err, ERR_CANNOT_RUN,
+			       "cannot execute '%s': it is a directory: permission denied",
 			       shown.data);
 	case EACCES:
 	case EPERM:

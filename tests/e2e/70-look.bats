@@ -163,3 +163,23 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 	done
 	run_ok rm -fa
 }
+
+@test "a container has the marks that programs look for, and an image none of them" {
+	run_ok run --name $C --network none $IMAGE sh -c 'test -e /run/.containerenv && readlink /etc/mtab'
+	eq "$out" /proc/mounts
+	run_ok diff $C
+	hasnt "$out" containerenv
+	hasnt "$out" mtab
+	run_ok run --rm --network none --privileged --name $C-2 $IMAGE grep name= /run/.containerenv
+	has "$out" "name=\"$C-2\""
+	# not into a directory of the host
+	mkdir "$T/run" "$T/etc"
+	run_ok run --rm --network none --no-hosts -v "$T/run:/run" -v "$T/etc:/etc" $IMAGE true
+	[ ! -e "$T/run/.containerenv" ] || complain "the host's directory was written to"
+	[ ! -L "$T/etc/mtab" ] || complain "the host's directory was written to"
+	run_ok --noout run --rm --network none $IMAGE echo hi
+	eq "$out" ""
+	run_ok --out "$T/o" run --rm --network none $IMAGE echo hi
+	eq "$(cat "$T/o")" hi
+	run_fails 125 --events-backend journald ps
+}
