@@ -263,7 +263,7 @@ struct container_start_opts {
 };
 /**
  * Start. Returns when the program was executed and that is on record. Starting a running one succeeds (ERR_STATE when attach is wanted).
- * ERR_NO_COMMAND, ERR_CANNOT_RUN, ERR_IN_USE (port). @param ret_attach_fd  connection in the attach protocol, or NULL
+ * ERR_NO_COMMAND, ERR_CANNOT_RUN, ERR_IN_USE (port).
  */
 /**
  * Called before container_create() of a container that is to be started at once: its user namespace is made while the image is looked for and

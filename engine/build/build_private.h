@@ -4,10 +4,10 @@
  *
  *	build.c		the walk: context, parse, graph, run, publish
  *	graph.c		stages and what they need
- *	schedule.c	steps of several stages, workers, their output
+ *	schedule.c	steps of several stages; worker.c the processes that do them
  *	state.c		the configuration of a stage and what instructions change in it
  *	cache.c		keys and records of steps
- *	step_run.c, step_copy.c, ...	what a worker does
+ *	job_run.c, job_copy.c	what a worker does; place.c puts files into a root, run_mount.c, add.c, fetch.c
  */
 #ifndef ENGINE_BUILD_PRIVATE_H
 #define ENGINE_BUILD_PRIVATE_H
@@ -54,6 +54,17 @@ const char *state_workdir(const struct state *state);
 const char *state_user(const struct state *state);
 /** diffIDs of all layers, lowest first. Yours. */
 struct digest *state_layers(const struct state *state);
+
+struct stage;
+struct job;
+struct cached;
+/** The time that a step of now has: --timestamp, or the clock. */
+int64_t build_created_ns(const struct build *build);
+/** A job's layer, made now or long ago, becomes part of the stage. */
+void state_take_layer(struct build *build, struct stage *stage, const struct job *job,
+		      const struct cached *cached);
+void state_add_history(struct build *build, struct stage *stage, const struct job *job,
+		       const struct df_instruction *item, bool empty_layer);
 
 enum stage_phase { STAGE_WAITING, STAGE_RUNNING, STAGE_DONE };
 

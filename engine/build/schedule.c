@@ -4,54 +4,24 @@
  *
  * One loop. A stage goes on until it needs a worker or another stage; then the loop waits for output and for ends of workers, and
  * for the signals that end the build. Hits and instructions that change the configuration only are done at once.
- *
- * A worker is a fork that does one job, in a session of its own so that Ctrl-C reaches the builder alone, and ends with the builder. Three
- * pipes lead back: output, errors, and one struct job_result. It is done when all three have ended.
  */
-#include "engine/build/build_private.h"
+#include "engine/build/worker.h"
 
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
-#include "engine/container/step.h"
-#include "engine/runtime.h"
-#include "storage/layer_make.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define OUTPUT_CHUNK  65536
-#define TEXT_SHOWN    400
-#define WORKER_FDS    3
-#define STATUS_FAILED 125
-
-enum { FD_OUT, FD_ERRORS, FD_RESULT };
-
-struct worker {
-	struct job *job;
-	pid_t pid;
-	int fds[WORKER_FDS]; /* -1: ended */
-	struct job_result result;
-	size_t received;
-};
-
-struct schedule {
-	struct build *build;
-	size_t running, limit;
-	int signal_fd;
-	sigset_t old_mask;
-};
+#define TEXT_SHOWN 400
 
 static double now_s(void)
 {
@@ -59,11 +29,6 @@ static double now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int64_t created_now(const struct build *build)
-{
-	return build->has_timestamp ? build->timestamp_s * INT64_C(1000000000) : time_now_ns();
 }
 
 int build_wrap(struct build *build, const struct df_instruction *item, struct err *err)
@@ -76,68 +41,6 @@ int build_wrap(struct build *build, const struct df_instruction *item, struct er
 			text.data);
 }
 
-/* ---- what a step leaves in the state ---- */
-
-/* As buildah writes it, which is what people grep for. */
-static char *history_text(const struct job *job, const struct df_instruction *item,
-			  const struct state *state)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_free char *shell = strv_join(&state->shell, " ");
-
-	if (item->kind != DF_RUN)
-		return xasprintf("/bin/sh -c #(nop) %s", item->text);
-	if (state->args.count > 0) {
-		cleanup_free char *args = strv_join(&state->args, " ");
-
-		strbuf_addf(&text, "|%zu %s ", state->args.count, args);
-	}
-	if (item->is_json) {
-		cleanup_free char *argv = strv_join(&item->words, " ");
-
-		strbuf_adds(&text, argv);
-	} else if (job != NULL && job->script != NULL) {
-		strbuf_addf(&text, "%s # %s", job->script_name, item->text);
-	} else {
-		strbuf_addf(&text, "%s %s", shell,
-			    job != NULL && job->argv.count > 0
-				    ? job->argv.items[job->argv.count - 1]
-				    : item->rest);
-	}
-	return strbuf_take(&text);
-}
-
-static void add_history(struct build *build, struct stage *stage, const struct job *job,
-			const struct df_instruction *item, bool empty_layer)
-{
-	cleanup_free char *text = history_text(job, item, &stage->state);
-
-	if (build->opts->omit_history)
-		return;
-	image_new_add_history(&stage->state.image, stage->state.created_ns, text, NULL,
-			      json_get_string(stage->state.image.config, NULL, "author", NULL),
-			      empty_layer);
-}
-
-/* A job's layer, made now or long ago, becomes part of the stage. */
-static void take_result(struct build *build, struct stage *stage, const struct job *job,
-			const struct cached *cached)
-{
-	struct state *state = &stage->state;
-	const char *layer = cached->has_layer ? cached->diff_id.text : "";
-
-	state->created_ns = build->has_timestamp ? created_now(build) : cached->created_ns;
-	if (cached->has_layer) {
-		const struct layer_made made = { .meta = { .diff_id = cached->diff_id },
-						 .tar_bytes = cached->tar_bytes };
-
-		image_new_add_layer(&state->image, &made);
-	}
-	/* what it made is part of the key of all that follows, not only what it was asked to do */
-	cache_key_next(&job->key, &layer, 1, &state->key);
-	add_history(build, stage, job, job->item, !cached->has_layer);
-}
-
 static bool uses_cache(const struct build *build, const struct stage *stage)
 {
 	const struct strv *filter = &build->opts->no_cache_filter;
@@ -145,137 +48,6 @@ static bool uses_cache(const struct build *build, const struct stage *stage)
 	if (build->opts->no_cache || !build->opts->layers)
 		return false;
 	return stage->name == NULL || !strv_contains(filter, stage->name);
-}
-
-/* ---- workers ---- */
-
-static void work(struct build *build, struct worker *worker, int out_fd, int error_fd,
-		 int result_fd) __attribute__((noreturn));
-static void work(struct build *build, struct worker *worker, int out_fd, int error_fd,
-		 int result_fd)
-{
-	struct job_result result = { 0 };
-	struct job *job = worker->job;
-
-	switch (job->kind) {
-	case JOB_RUN:
-		result.status = job_work_run(build, job, out_fd, error_fd, &result, &result.err);
-		break;
-	case JOB_COPY:
-		result.status = job_work_copy(build, job, &result, &result.err);
-		break;
-	case JOB_WORKDIR:
-		result.status = job_work_workdir(build, job, &result, &result.err);
-		break;
-	}
-	if (fd_write_full(result_fd, &result, sizeof(result)) < 0)
-		_exit(STATUS_FAILED);
-	_exit(0);
-}
-
-static void become_worker(const struct schedule *schedule, pid_t builder)
-{
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != builder)
-		_exit(STATUS_FAILED);
-	signal(SIGPIPE, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &schedule->old_mask, NULL);
-}
-
-/* Made with the first worker: a build that finds all in the cache needs none. */
-static int make_namespace(struct build *build, struct err *err)
-{
-	struct runtime_userns userns = RUNTIME_USERNS_INIT;
-	const struct idmaps *maps;
-	int status;
-
-	if (build->userns_fd >= 0)
-		return 0;
-	if (store_idmaps(build->engine->store, &maps, err) < 0 ||
-	    runtime_userns_start(maps, false, &userns, err) < 0)
-		return -1;
-	status = runtime_userns_finish(&userns, NULL, err);
-	if (status == 0)
-		build->userns_fd = TAKE_FD(userns.userns_fd);
-	runtime_userns_release(&userns);
-	return status;
-}
-
-static int start_worker(struct schedule *schedule, struct stage *stage, struct job *job_take,
-			struct err *err)
-{
-	struct build *build = schedule->build;
-	struct worker *worker = xcalloc(1, sizeof(*worker));
-	int write_fds[WORKER_FDS] = { -1, -1, -1 };
-	pid_t builder = getpid();
-	int status = 0;
-
-	worker->job = job_take;
-	stage->worker = worker;
-	for (size_t i = 0; i < WORKER_FDS; i++)
-		worker->fds[i] = -1;
-	if (make_namespace(build, err) < 0 ||
-	    staging_new(build->engine->store, "build", &job_take->staging, err) < 0)
-		return -1;
-	for (size_t i = 0; status == 0 && i < WORKER_FDS; i++) {
-		int fds[2];
-
-		status = pipe2(fds, O_CLOEXEC) < 0 ? err_sys(err, errno, "cannot make a pipe") : 0;
-		if (status == 0) {
-			worker->fds[i] = fds[0];
-			write_fds[i] = fds[1];
-		}
-	}
-	if (status == 0) {
-		fflush(NULL); /* what is buffered is not written twice */
-		worker->pid = fork();
-		if (worker->pid < 0)
-			status = err_sys(err, errno, "cannot make a process");
-		if (worker->pid == 0) {
-			become_worker(schedule, builder);
-			work(build, worker, write_fds[FD_OUT], write_fds[FD_ERRORS],
-			     write_fds[FD_RESULT]);
-		}
-	}
-	for (size_t i = 0; i < WORKER_FDS; i++)
-		fd_close(&write_fds[i]);
-	if (status == 0)
-		schedule->running++;
-	return status;
-}
-
-static void drop_job(struct build *build, struct job *job)
-{
-	if (job->fetched.name[0] != '\0')
-		staging_discard(build->engine->store, &job->fetched);
-	job_free(job);
-}
-
-static void end_worker(struct schedule *schedule, struct stage *stage, bool by_force)
-{
-	struct build *build = schedule->build;
-	struct worker *worker = stage->worker;
-
-	if (worker == NULL)
-		return;
-	if (worker->pid > 0) {
-		if (by_force)
-			kill(worker->pid, SIGKILL);
-		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		schedule->running--;
-		if (by_force && worker->job->kind == JOB_RUN)
-			container_step_cleanup(build->engine, &worker->job->id);
-	}
-	for (size_t i = 0; i < WORKER_FDS; i++)
-		fd_close(&worker->fds[i]);
-	if (worker->job->kind == JOB_RUN)
-		job_run_cleanup(build, worker->job);
-	staging_discard(build->engine->store, &worker->job->staging);
-	drop_job(build, worker->job);
-	free(worker);
-	stage->worker = NULL;
 }
 
 static int failed_run(struct build *build, const struct job *job, int exit_status, struct err *err)
@@ -313,13 +85,13 @@ static int finish_job(struct schedule *schedule, struct stage *stage, struct err
 		const struct cached cached = { .has_layer = result->has_layer,
 					       .diff_id = result->diff_id,
 					       .tar_bytes = result->tar_bytes,
-					       .created_ns = created_now(build) };
+					       .created_ns = build_created_ns(build) };
 		struct build_event event = { .kind = BUILD_STEP_END,
 					     .seconds = now_s() - job->started };
 
 		if (build->opts->layers)
 			cache_put(build, &job->key, &cached);
-		take_result(build, stage, job, &cached);
+		state_take_layer(build, stage, job, &cached);
 		event.id = cached.has_layer ? digest_hex(&cached.diff_id)
 					    : digest_hex(&stage->state.key);
 		event.stage = stage->number;
@@ -327,7 +99,7 @@ static int finish_job(struct schedule *schedule, struct stage *stage, struct err
 		event.step = stage->step;
 		build->event(build->event_arg, &event);
 	}
-	end_worker(schedule, stage, false);
+	worker_end(schedule, stage, false);
 	return status;
 }
 
@@ -430,18 +202,18 @@ static int do_job(struct schedule *schedule, struct stage *stage, enum job_kind 
 			     .started = now_s() };
 	object_id_new(&job->id);
 	if (plan_job(build, job, err) < 0) {
-		drop_job(build, job);
+		worker_drop_job(build, job);
 		return build_wrap(build, item, err);
 	}
 	if (uses_cache(build, stage) && cache_find(build, &job->key, &cached) > 0) {
 		emit_cached(build, stage, &cached);
-		take_result(build, stage, job, &cached);
-		drop_job(build, job);
+		state_take_layer(build, stage, job, &cached);
+		worker_drop_job(build, job);
 		return 0;
 	}
 	job->layers = state_layers(&stage->state);
 	job->layer_count = stage->state.image.layer_count;
-	if (start_worker(schedule, stage, job, err) < 0)
+	if (worker_start(schedule, stage, job, err) < 0)
 		return build_wrap(build, item, err);
 	return 0;
 }
@@ -451,7 +223,7 @@ static int do_change(struct build *build, struct stage *stage, const struct df_i
 		     struct err *err)
 {
 	struct state *state = &stage->state;
-	struct cached cached = { .created_ns = created_now(build) };
+	struct cached cached = { .created_ns = build_created_ns(build) };
 	cleanup_strbuf struct strbuf config = STRBUF_INIT;
 
 	if (state_change(build, state, item, err) < 0)
@@ -466,8 +238,8 @@ static int do_change(struct build *build, struct stage *stage, const struct df_i
 		emit_cached(build, stage, &cached);
 	else if (build->opts->layers)
 		cache_put(build, &state->key, &cached);
-	state->created_ns = build->has_timestamp ? created_now(build) : cached.created_ns;
-	add_history(build, stage, NULL, item, true);
+	state->created_ns = build->has_timestamp ? build_created_ns(build) : cached.created_ns;
+	state_add_history(build, stage, NULL, item, true);
 	return 0;
 }
 
@@ -568,49 +340,6 @@ static int advance(struct schedule *schedule, struct stage *stage, struct err *e
 
 /* ---- the loop ---- */
 
-static void read_output(struct build *build, struct stage *stage, size_t which)
-{
-	struct worker *worker = stage->worker;
-	char chunk[OUTPUT_CHUNK];
-	ssize_t got;
-
-	if (which == FD_RESULT) {
-		got = read(worker->fds[which], (char *)&worker->result + worker->received,
-			   sizeof(worker->result) - worker->received);
-		if (got > 0) {
-			worker->received += (size_t)got;
-			return;
-		}
-	} else {
-		got = read(worker->fds[which], chunk, sizeof(chunk));
-		if (got > 0) {
-			const struct build_event event = {
-				.kind = BUILD_OUTPUT,
-				.stage = stage->number,
-				.stage_count = build->needed_count,
-				.step = stage->step,
-				.text = chunk,
-				.length = (size_t)got,
-				.is_stderr = which == FD_ERRORS,
-			};
-
-			build->event(build->event_arg, &event);
-			return;
-		}
-	}
-	if (got < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	fd_close(&worker->fds[which]);
-}
-
-static bool has_ended(const struct worker *worker)
-{
-	for (size_t i = 0; i < WORKER_FDS; i++)
-		if (worker->fds[i] >= 0)
-			return false;
-	return true;
-}
-
 static int wait_for_workers(struct schedule *schedule, struct err *err)
 {
 	struct build *build = schedule->build;
@@ -635,8 +364,8 @@ static int wait_for_workers(struct schedule *schedule, struct err *err)
 
 		for (size_t k = 0; stage->worker != NULL && k < WORKER_FDS; k++)
 			if (polls[1 + i * WORKER_FDS + k].revents != 0)
-				read_output(build, stage, k);
-		if (stage->worker != NULL && has_ended(stage->worker) &&
+				worker_read(build, stage, k);
+		if (stage->worker != NULL && worker_has_ended(stage->worker) &&
 		    finish_job(schedule, stage, err) < 0)
 			return -1;
 	}
@@ -695,7 +424,7 @@ int schedule_run(struct build *build, struct err *err)
 	if (status == 0)
 		status = run_all(&schedule, err);
 	for (size_t i = 0; i < build->stage_count; i++)
-		end_worker(&schedule, &build->stages[i], true);
+		worker_end(&schedule, &build->stages[i], true);
 	fd_close(&schedule.signal_fd);
 	/* a second signal that came meanwhile has nothing left to end */
 	while (status < 0 && err->kind == ERR_INTERRUPTED) {

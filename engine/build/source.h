@@ -17,6 +17,7 @@
 #include "engine/build/pattern.h"
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 struct err;
 struct file_memo;

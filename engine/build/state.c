@@ -7,8 +7,10 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "storage/layer_make.h"
 
 #include <string.h>
 
@@ -140,4 +142,71 @@ struct digest *state_layers(const struct state *state)
 	for (size_t i = 0; i < state->image.layer_count; i++)
 		layers[i] = state->image.layers[i].diff_id;
 	return layers;
+}
+
+/* ---- what a step leaves ---- */
+
+int64_t build_created_ns(const struct build *build)
+{
+	return build->has_timestamp ? build->timestamp_s * INT64_C(1000000000) : time_now_ns();
+}
+
+/* As buildah writes it, which is what people grep for. */
+static char *history_text(const struct job *job, const struct df_instruction *item,
+			  const struct state *state)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_free char *shell = strv_join(&state->shell, " ");
+
+	if (item->kind != DF_RUN)
+		return xasprintf("/bin/sh -c #(nop) %s", item->text);
+	if (state->args.count > 0) {
+		cleanup_free char *args = strv_join(&state->args, " ");
+
+		strbuf_addf(&text, "|%zu %s ", state->args.count, args);
+	}
+	if (item->is_json) {
+		cleanup_free char *argv = strv_join(&item->words, " ");
+
+		strbuf_adds(&text, argv);
+	} else if (job != NULL && job->script != NULL) {
+		strbuf_addf(&text, "%s # %s", job->script_name, item->text);
+	} else {
+		strbuf_addf(&text, "%s %s", shell,
+			    job != NULL && job->argv.count > 0
+				    ? job->argv.items[job->argv.count - 1]
+				    : item->rest);
+	}
+	return strbuf_take(&text);
+}
+
+void state_add_history(struct build *build, struct stage *stage, const struct job *job,
+		       const struct df_instruction *item, bool empty_layer)
+{
+	cleanup_free char *text = history_text(job, item, &stage->state);
+
+	if (build->opts->omit_history)
+		return;
+	image_new_add_history(&stage->state.image, stage->state.created_ns, text, NULL,
+			      json_get_string(stage->state.image.config, NULL, "author", NULL),
+			      empty_layer);
+}
+
+/* A job's layer, made now or long ago, becomes part of the stage. */
+void state_take_layer(struct build *build, struct stage *stage, const struct job *job,
+		      const struct cached *cached)
+{
+	struct state *state = &stage->state;
+	const char *layer = cached->has_layer ? cached->diff_id.text : "";
+
+	state->created_ns = build->has_timestamp ? build_created_ns(build) : cached->created_ns;
+	if (cached->has_layer) {
+		const struct layer_made made = { .meta = { .diff_id = cached->diff_id },
+						 .tar_bytes = cached->tar_bytes };
+
+		image_new_add_layer(&state->image, &made);
+	}
+	/* what it made is part of the key of all that follows, not only what it was asked to do */
+	cache_key_next(&job->key, &layer, 1, &state->key);
+	state_add_history(build, stage, job, job->item, !cached->has_layer);
 }
