@@ -48,6 +48,9 @@ const struct noun nouns[] = {
 	X(cmd_history)                                                                             \
 	X(cmd_build)                                                                               \
 	X(cmd_pull)                                                                                \
+	X(cmd_push)                                                                                \
+	X(cmd_login)                                                                               \
+	X(cmd_logout)                                                                              \
 	X(cmd_tag)                                                                                 \
 	X(cmd_untag)                                                                               \
 	X(cmd_rmi)                                                                                 \

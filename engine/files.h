@@ -120,6 +120,38 @@ struct image_save_request {
 /** The same images give the same bytes. */
 int image_save(struct engine *engine, const struct image_save_request *request, struct err *err);
 
+struct image_push_opts {
+	struct image_pull_opts registry; /* authfile, creds, cert_dir, tls_verify, retry */
+	char *format;			 /* oci, v2s2; NULL: as it is */
+	char *compression_format;	 /* gzip, zstd; NULL: gzip for what is not compressed */
+	int64_t compression_level;	 /* -1: the usual one */
+	bool compress, force_compression, quiet, remove_signatures;
+	char *digestfile;
+};
+/**
+ * Send an image away: docker:// (default), oci:PATH[:NAME], oci-archive:PATH[:NAME], docker-archive:PATH[:NAME], dir:PATH.
+ * @param destination  NULL: its own name
+ * @param ret_digest   of the manifest as it is there
+ */
+int image_push(struct engine *engine, const char *text, const char *destination,
+	       const struct image_push_opts *opts, progress_function progress, void *progress_arg,
+	       struct digest *ret_digest, struct err *err);
+
+struct login_opts {
+	char *authfile, *cert_dir, *username, *password;
+	int tls_verify;
+	bool get_login, verbose;
+};
+/** Ask the registry whether it takes these credentials, and write them into the auth file. */
+int registry_login(struct engine *engine, const char *registry, const struct login_opts *opts,
+		   char **ret_file, struct err *err);
+/** The user name that is on file, yours; ERR_NOT_FOUND. */
+char *registry_login_name(struct engine *engine, const char *registry,
+			  const struct login_opts *opts, struct err *err);
+/** Take one entry out of the auth file, or all (registry NULL). ERR_NOT_FOUND when there is none. */
+int registry_logout(struct engine *engine, const char *registry, const char *authfile,
+		    struct err *err);
+
 /**
  * All images of an archive (archive_fd), or of a directory (path).
  * @param ret_names  the names of those that came, or "sha256:ID" for one without

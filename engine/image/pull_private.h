@@ -22,6 +22,9 @@ int pull_platform(const struct image_pull_opts *opts, struct platform *ret, bool
 /** The source object for a full name. New reference. */
 int pull_registry_source(const struct registries *registries, const struct image_ref *ref,
 			 const struct image_pull_opts *opts, json_t **ret_source, struct err *err);
+/** The same with the registry itself as the only endpoint: push, login. */
+int pull_registry_itself(const struct registries *registries, const struct image_ref *ref,
+			 const struct image_pull_opts *opts, json_t **ret_source, struct err *err);
 /** The whole request; the source is taken. New reference. */
 int pull_request(const struct engine *engine, const char *op, json_t *source_take,
 		 const struct image_pull_opts *opts, json_t **ret_request, struct err *err);

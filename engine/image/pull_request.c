@@ -173,3 +173,17 @@ int pull_registry_source(const struct registries *registries, const struct image
 	*ret_source = TAKE_PTR(source);
 	return 0;
 }
+
+int pull_registry_itself(const struct registries *registries, const struct image_ref *ref,
+			 const struct image_pull_opts *opts, json_t **ret_source, struct err *err)
+{
+	json_t *list;
+
+	if (pull_registry_source(registries, ref, opts, ret_source, err) < 0)
+		return -1;
+	/* mirrors come first, and nobody writes to them */
+	list = json_object_get(*ret_source, "endpoints");
+	while (json_array_size(list) > 1)
+		json_array_remove(list, 0);
+	return 0;
+}

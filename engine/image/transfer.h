@@ -25,6 +25,10 @@
  *	{"event": "result", "manifest": DIGEST, "index": DIGEST or "", "endpoint": N}	last
  *	{"event": "error", "kind": "not-found", "message": "...", "hint": "..."}	or this is last
  *
+ * "push": also {"push": {"path": directory of a layout, "manifest": DIGEST, "mediaType": "...", "tag": "latest", "blobs": [DIGEST...],
+ * "mountFrom": another repository of the registry, or ""}}; the source names the one endpoint. "login": the endpoint is asked for
+ * nothing, with its credentials.
+ *
  * "untar": {"op": "untar", "store": ..., "source": {}, "uid": N, "gid": N, "replaceKind": bool, "private": bool}. fd 5 is the archive,
  * compressed or not; over the socket fd 6 one message comes with the directory to unpack into and, perhaps, a pidfd whose user
  * namespace it belongs to.

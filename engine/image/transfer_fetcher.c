@@ -190,17 +190,28 @@ static bool may_try_next(const struct err *err)
 	return err->kind != ERR_NO_SPACE && err->kind != ERR_INTERRUPTED;
 }
 
+static int ask_endpoint(struct fetcher *fetcher, struct work *result, struct err *err)
+{
+	const char *op = fetcher->transfer->op;
+
+	if (str_equal(op, "tags"))
+		return fetch_tags(fetcher, err);
+	if (str_equal(op, "push"))
+		return push_image(fetcher, err);
+	if (str_equal(op, "login"))
+		return check_login(fetcher, err);
+	return fetch_from_registry(fetcher, result, err);
+}
+
 static int fetch_from_endpoints(struct fetcher *fetcher, struct registry *registries, size_t count,
 				struct work *result, struct err *err)
 {
-	bool tags = str_equal(fetcher->transfer->op, "tags");
 
 	err_set(err, ERR_USAGE, "the request has no endpoint");
 	for (size_t i = 0; i < count; i++) {
 		fetcher->registry = &registries[i];
 		result->endpoint = (uint32_t)i;
-		if ((tags ? fetch_tags(fetcher, err) : fetch_from_registry(fetcher, result, err)) ==
-		    0)
+		if (ask_endpoint(fetcher, result, err) == 0)
 			return 0;
 		if (i + 1 < count) {
 			if (!may_try_next(err))
@@ -228,10 +239,13 @@ static int open_source(struct fetcher *fetcher, struct err *err)
 	const json_t *source = fetcher->transfer->source;
 	const char *kind = json_get_string(source, "", "kind", NULL);
 	const char *path = json_get_string(source, "", "path", NULL);
+	bool is_push = str_equal(fetcher->transfer->op, "push");
 
 	fetcher->source_dir_fd = -1;
-	if (str_equal(kind, "registry"))
+	if (str_equal(kind, "registry") && !is_push)
 		return 0;
+	if (is_push)
+		path = json_get_string(fetcher->transfer->json, "", "push", "path", NULL);
 	fetcher->source_is_layout = str_equal(kind, "oci");
 	fetcher->source_dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fetcher->source_dir_fd < 0)
@@ -266,7 +280,7 @@ static int work(struct fetcher *fetcher, struct registry *registries, size_t cou
 		return -1;
 
 	fetcher->http = http_new(&settings);
-	status = fetcher->source_dir_fd >= 0
+	status = fetcher->source_dir_fd >= 0 && count == 0
 			 ? fetch_local(fetcher, result, err)
 			 : fetch_from_endpoints(fetcher, registries, count, result, err);
 	http_free(fetcher->http);

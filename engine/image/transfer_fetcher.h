@@ -90,6 +90,13 @@ int fetch_image(struct fetcher *fetcher, const struct strbuf *top, const char *c
 		const char *what, const struct digest *wanted, struct digest *ret_manifest,
 		struct digest *ret_index, struct err *err);
 
+/* transfer_push.c */
+
+/** Send the image of the request's "push" to the endpoint in use. */
+int push_image(struct fetcher *fetcher, struct err *err);
+/** Ask the endpoint for nothing, with its credentials. */
+int check_login(struct fetcher *fetcher, struct err *err);
+
 /* transfer_local.c */
 
 /** oci: and dir: sources: the top document. ret_content_type may become NULL. */

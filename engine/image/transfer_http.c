@@ -8,10 +8,12 @@
  */
 #include "engine/image/transfer_http.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/parse.h"
@@ -24,6 +26,7 @@
 #define RETRY_DELAY_MAX_MS 60000
 
 #define RECEIVE_BUFFER_BYTES (512L << 10)
+#define UPLOAD_BUFFER_BYTES  (1L << 20)
 #define CONNECTIONS_PER_HOST 8L
 #define TRY_AUTH_MAX	     2
 #define HEADER_MAX	     8192
@@ -106,7 +109,9 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 		free(request->content_type);
 		free(request->challenge);
 		free(request->link);
+		free(request->location);
 		request->content_type = request->challenge = request->link = NULL;
+		request->location = NULL;
 		return length;
 	}
 	value = header_value(data, length, "content-type");
@@ -114,6 +119,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 		value[strcspn(value, "; \t")] = '\0';
 	keep_header(&request->content_type, value);
 	keep_header(&request->link, header_value(data, length, "link"));
+	keep_header(&request->location, header_value(data, length, "location"));
 
 	value = header_value(data, length, "www-authenticate");
 	if (value != NULL && request->challenge != NULL) {
@@ -159,9 +165,31 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 			return CURL_WRITEFUNC_ERROR;
 	}
 	request->progress = true;
+	if (request->body == NULL) /* of an upload: what the server says to it is of no interest */
+		return length;
 	if (request->body(request, data, length) < 0)
 		return CURL_WRITEFUNC_ERROR;
 	return length;
+}
+
+static size_t on_upload(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_request *request = arg;
+	uint64_t left = request->upload_bytes - request->upload_at;
+	size_t room = size * count;
+	ssize_t got;
+
+	if (left < room)
+		room = (size_t)left;
+	do {
+		got = pread(request->upload_fd, data, room, (off_t)request->upload_at);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 || (got == 0 && room > 0))
+		return CURL_READFUNC_ABORT;
+	request->upload_at += (uint64_t)got;
+	if (request->uploaded != NULL)
+		request->uploaded(request, request->upload_at);
+	return (size_t)got;
 }
 
 /* ---- a try ---------------------------------------------------------------------------------------------------------- */
@@ -213,6 +241,12 @@ static void set_headers(CURL *easy, struct http_request *request)
 	}
 	if (request->own_origin && request->token_url == NULL)
 		authorization = request->registry->authorization;
+	if (request->upload_type != NULL) {
+		cleanup_free char *type = xasprintf("Content-Type: %s", request->upload_type);
+
+		add_header(request, type);
+		add_header(request, "Expect:");
+	}
 	if (authorization != NULL) {
 		cleanup_free char *header = xasprintf("Authorization: %s", authorization);
 
@@ -220,6 +254,27 @@ static void set_headers(CURL *easy, struct http_request *request)
 		explicit_bzero(header, strlen(header));
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+}
+
+static void set_method(CURL *easy, struct http_request *request)
+{
+	if (request->post_fields != NULL) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->post_fields);
+	} else if (request->method == NULL) {
+		return;
+	} else if (str_equal(request->method, "HEAD")) {
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	} else if (str_equal(request->method, "POST")) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, "");
+	} else {
+		request->upload_at = 0;
+		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+		curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->upload_bytes);
+		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+		curl_easy_setopt(easy, CURLOPT_READDATA, request);
+	}
 }
 
 static void start_try(struct http *http, struct http_request *request)
@@ -255,8 +310,7 @@ static void start_try(struct http *http, struct http_request *request)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
-	if (request->post_fields != NULL)
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->post_fields);
+	set_method(easy, request);
 	if (request->range_from > 0) {
 		char range[32];
 
@@ -305,7 +359,9 @@ void http_request_start(struct http *http, struct http_request *request)
 {
 	free(request->url);
 	request->url = request->token_url != NULL ? xstrdup(request->token_url)
-						  : registry_url(request->registry, request->rest);
+		       : request->absolute_url != NULL
+			       ? xstrdup(request->absolute_url)
+			       : registry_url(request->registry, request->rest);
 	request->own_origin = registry_owns_url(request->registry, request->url);
 	request->redirects = request->failures = request->auth_tries = 0;
 	request->ok = request->final = false;
@@ -334,6 +390,8 @@ void http_request_release(struct http_request *request)
 	free(request->own_authorization);
 	free(request->content_type);
 	free(request->link);
+	free(request->location);
+	free(request->absolute_url);
 	free(request->url);
 	free(request->challenge);
 	strbuf_release(&request->error_body);
@@ -349,7 +407,7 @@ static void retry_or_fail(struct http *http, struct http_request *request, bool 
 
 	if (request->progress)
 		request->failures = 0;
-	if (!may_pass || request->final || request->failures >= settings->retry) {
+	if (!may_pass || request->final || request->once || request->failures >= settings->retry) {
 		finish(http, request, false);
 		return;
 	}
@@ -361,7 +419,7 @@ static void retry_or_fail(struct http *http, struct http_request *request, bool 
 									: request->retry_after_ms;
 	end_try(http, request);
 	/* from the top: a URL that we were sent to may be too old by then */
-	if (request->token_url == NULL) {
+	if (request->token_url == NULL && request->absolute_url == NULL) {
 		free(request->url);
 		request->url = registry_url(request->registry, request->rest);
 		request->own_origin = true;

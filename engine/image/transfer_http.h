@@ -64,6 +64,14 @@ struct http_request {
 	char *own_authorization; /* of a token request; owned */
 	const char *accept;
 	bool no_auth_retry;
+	const char *
+		method; /* "HEAD", "POST" (without a body), "PUT"; NULL: GET, or POST of post_fields */
+	char *absolute_url; /* instead of rest: where an upload goes on; owned */
+	int upload_fd;	    /* PUT: the body, from its start */
+	uint64_t upload_bytes;
+	const char *upload_type;					/* its Content-Type */
+	void (*uploaded)(struct http_request *request, uint64_t bytes); /* so far; may be NULL */
+	bool once; /* an upload is not tried again by itself: its session is gone */
 	/* called before each try; sets range_from */
 	void (*prepare)(struct http_request *request);
 	/* status is 2xx: look at headers; -1 with request->err set ends the request */
@@ -83,8 +91,10 @@ struct http_request {
 	long status;
 	char *content_type; /* without parameters */
 	char *link;	    /* Link header */
-	char *url;	    /* where it is now */
-	bool own_origin;    /* url is the registry's */
+	char *location;	    /* Location header */
+	uint64_t upload_at;
+	char *url;	 /* where it is now */
+	bool own_origin; /* url is the registry's */
 	unsigned redirects, failures, auth_tries, generation;
 	int64_t retry_at_ms, retry_after_ms;
 	struct strbuf error_body;

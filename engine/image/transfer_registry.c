@@ -128,8 +128,9 @@ char *registry_url(const struct registry *registry, const char *rest)
 	const char *host =
 		str_equal(registry->name, "docker.io") ? "registry-1.docker.io" : registry->name;
 
-	return xasprintf("%s://%s/v2/%s/%s", registry->plain_http ? "http" : "https", host,
-			 registry->path, rest);
+	/* without a path: the registry itself */
+	return xasprintf("%s://%s/v2/%s%s%s", registry->plain_http ? "http" : "https", host,
+			 registry->path, *registry->path != '\0' ? "/" : "", rest);
 }
 
 void origin_release(struct origin *origin)

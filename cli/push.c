@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/push.c - `push`
+ */
+#include "cli/cmd.h"
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "cli/progress.h"
+#include "engine/container.h"
+#include "engine/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static int write_digestfile(const char *path, const struct digest *digest, struct err *err)
+{
+	FILE *file = fopen(path, "we");
+	bool failed = file == NULL || fputs(digest->text, file) < 0;
+
+	if (file != NULL && fclose(file) != 0)
+		failed = true;
+	return failed ? err_sys(err, errno, "cannot write --digestfile '%s'", path) : 0;
+}
+
+static int push_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct image_push_opts *opts = opts_;
+	cleanup_progress struct progress_view *view = opts->quiet ? NULL : progress_view_new();
+	struct digest digest = { "" };
+	int status =
+		image_push(cli->engine, args->items[0], args->count > 1 ? args->items[1] : NULL,
+			   opts, opts->quiet ? NULL : progress_view_event, view, &digest, err);
+
+	progress_view_end(view);
+	if (status < 0)
+		return -1;
+	return opts->digestfile != NULL ? write_digestfile(opts->digestfile, &digest, err) : 0;
+}
+
+static const char *const push_formats[] = { "oci", "v2s2", NULL };
+static const char *const push_compressions[] = { "gzip", "zstd", NULL };
+
+#define T struct image_push_opts
+static const struct opt push_opts[] = {
+	OPT_STRING(0, "authfile", T, registry.authfile, "FILE",
+		   "file with the credentials of registries"),
+	OPT_STRING(0, "cert-dir", T, registry.cert_dir, "DIR",
+		   "directory with CA and client certificates for the registry"),
+	OPT_FLAG(0, "compress", T, compress, "dir: compress layers by gzip"),
+	OPT_STRING_OF(0, "compression-format", T, compression_format, "FORMAT", push_compressions,
+		      "gzip or zstd"),
+	OPT_INT(0, "compression-level", T, compression_level, "N", "1 to 9, with zstd to 22"),
+	OPT_STRING(0, "creds", T, registry.creds, "USER[:PASSWORD]",
+		   "credentials for the registry"),
+	OPT_STRING(0, "digestfile", T, digestfile, "FILE",
+		   "write the manifest's digest to this file"),
+	OPT_FLAG(0, "force-compression", T, force_compression,
+		 "compress anew what is compressed in another way"),
+	OPT_STRING_OF('f', "format", T, format, "FORMAT", push_formats, "oci or v2s2"),
+	OPT_FLAG('q', "quiet", T, quiet, "print no progress"),
+	OPT_FLAG(0, "remove-signatures", T, remove_signatures, "send no signatures, as always"),
+	OPT_UINT(0, "retry", T, registry.retry, "N", "how often to try again after a failure"),
+	OPT_STRING(0, "retry-delay", T, registry.retry_delay, "DURATION",
+		   "wait so long between tries"),
+	OPT_TRI(0, "tls-verify", T, registry.tls_verify, "ask for a certificate that is trusted"),
+	OPT_REFUSED('a', "all-tags", "push each name by itself"),
+	OPT_REFUSED_VALUE(0, "encryption-key", "images cannot be encrypted"),
+	OPT_REFUSED_VALUE(0, "encrypt-layer", "images cannot be encrypted"),
+	OPT_REFUSED(0, "disable-content-trust", "there is no content trust of docker's kind"),
+	OPT_REFUSED_VALUE(0, "platform", "the store has one platform of an image"),
+	OPT_REFUSED_VALUE(0, "sign-by", "images cannot be signed by GPG: use skopeo"),
+	OPT_REFUSED_VALUE(0, "sign-by-sigstore", "images cannot be signed: use cosign or skopeo"),
+	OPT_REFUSED_VALUE(0, "sign-by-sigstore-private-key",
+			  "images cannot be signed: use cosign or skopeo"),
+	OPT_REFUSED_VALUE(0, "sign-by-sq-fingerprint", "images cannot be signed by Sequoia"),
+	OPT_REFUSED_VALUE(0, "sign-passphrase-file",
+			  "images cannot be signed: use cosign or skopeo"),
+	OPT_END
+};
+
+const struct cmd cmd_push = {
+	.paths = { "push", "image push" },
+	.synopsis = "IMAGE [DESTINATION]",
+	.help = "Send an image to a registry, an archive or a directory",
+	.examples = "  dhow push web registry.example.com/team/web:1\n"
+		    "  dhow push web oci-archive:web.tar\n",
+	.section = SECTION_IMAGES,
+	.min_args = 1,
+	.max_args = 2,
+	.complete = COMPLETE_IMAGES,
+	.complete_first_only = true,
+	.needs = NEEDS_WRITING,
+	.opts = push_opts,
+	.opts_size = sizeof(T),
+	.defaults = &(const T){ .registry = { .tls_verify = TRI_UNSET, .retry = 3 },
+				.compression_level = -1 },
+	.run = push_run,
+};

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/image/push.c - send an image away
+ *
+ * The image is brought into the form that is wanted (layout.h); what is not changed keeps its bytes, so what was pulled is pushed with the
+ * same digest. Directories and archives are what save writes.
+ */
+#include "engine/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/strbuf.h"
+#include "engine/events.h"
+#include "engine/image/layout.h"
+#include "engine/image/pull_private.h"
+
+struct push {
+	struct engine *engine;
+	const struct image *image;
+	const struct image_push_opts *opts;
+	struct layout_opts layout;
+	progress_function progress;
+	void *progress_arg;
+	struct digest *ret_digest;
+};
+
+static int read_form(struct push *push, bool to_registry, struct err *err)
+{
+	const struct image_push_opts *opts = push->opts;
+	struct layout_opts *layout = &push->layout;
+
+	layout->level = (int)opts->compression_level;
+	layout->force = opts->force_compression;
+	layout->compression = to_registry || opts->compress ? LAYOUT_GZIP : LAYOUT_AS_IS;
+	if (opts->format != NULL && str_equal(opts->format, "oci"))
+		layout->format = LAYOUT_OCI;
+	else if (opts->format != NULL && str_equal(opts->format, "v2s2"))
+		layout->format = LAYOUT_DOCKER;
+	else if (opts->format != NULL)
+		return err_set(err, str_equal(opts->format, "v2s1") ? ERR_UNSUPPORTED : ERR_USAGE,
+			       "invalid --format '%s': it is oci or v2s2", opts->format);
+	if (opts->compression_format == NULL)
+		return 0;
+	if (str_equal(opts->compression_format, "gzip"))
+		layout->compression = LAYOUT_GZIP;
+	else if (str_equal(opts->compression_format, "zstd"))
+		layout->compression = LAYOUT_ZSTD;
+	else
+		return err_set(err, ERR_USAGE,
+			       "invalid --compression-format '%s': it is gzip or zstd",
+			       opts->compression_format);
+	if (layout->level > (layout->compression == LAYOUT_GZIP ? 9 : 22) || layout->level == 0 ||
+	    layout->level < -1)
+		return err_set(err, ERR_USAGE,
+			       "invalid --compression-level %d: it is 1 to 9 for gzip, 1 to 22 for "
+			       "zstd",
+			       layout->level);
+	return 0;
+}
+
+/* ---- registries ------------------------------------------------------------------------------------------------------ */
+
+/* Another repository of the registry that has the layers, or had them. */
+static char *mount_source(const struct image *image, const struct image_ref *target)
+{
+	for (size_t i = 0; i < image->digests.count; i++) {
+		cleanup_image_ref struct image_ref ref = { 0 };
+		struct err ignored; /* then it is no hint */
+
+		if (image_ref_parse(image->digests.items[i], &ref, &ignored) == 0 &&
+		    str_equal_null(ref.registry, target->registry) &&
+		    !str_equal(ref.path, target->path))
+			return xstrdup(ref.path);
+	}
+	return NULL;
+}
+
+static json_t *blobs_of(const struct layout_image *image)
+{
+	json_t *list = json_array();
+	const json_t *layer;
+	size_t i;
+
+	json_array_foreach (json_object_get(image->json, "layers"), i, layer)
+		json_array_append(list, json_object_get(layer, "digest"));
+	json_array_append(list, json_at(image->json, "config", "digest", NULL));
+	return list;
+}
+
+static int send(struct push *push, const struct layout *layout, const struct layout_image *image,
+		const struct image_ref *target, json_t *source_take, struct err *err)
+{
+	cleanup_free char *path =
+		xasprintf("%s/tmp/%s", push->engine->store->root_path, layout->staging.name);
+	cleanup_free char *mount = mount_source(push->image, target);
+	cleanup_json json_t *request = NULL;
+	struct pull_result result = { .tags = STRV_INIT };
+	json_t *json = json_object();
+
+	json_put(json, "path", json_text(path));
+	json_put_string(json, "manifest", image->manifest.text);
+	json_put_string(json, "mediaType", image->media_type);
+	json_put_string(json, "tag",
+			digest_is_set(&target->digest) ? target->digest.text
+			: target->tag != NULL	       ? target->tag
+						       : "latest");
+	json_put_string(json, "mountFrom", mount != NULL ? mount : "");
+	json_put(json, "blobs", blobs_of(image));
+	if (pull_request(push->engine, "push", source_take, &push->opts->registry, &request, err) <
+	    0) {
+		json_decref(json);
+		return -1;
+	}
+	json_put(request, "push", json);
+	return pull_run(push->engine, request, push->progress, push->progress_arg, &result, err);
+}
+
+static int push_to_registry(struct push *push, const char *text, struct err *err)
+{
+	cleanup_registries struct registries *registries = NULL;
+	cleanup_image_ref struct image_ref target = { 0 };
+	struct layout layout = LAYOUT_INIT;
+	struct layout_image image = { .json = NULL };
+	json_t *source = NULL;
+	int status;
+
+	if (read_form(push, true, err) < 0 || image_ref_parse(text, &target, err) < 0 ||
+	    registries_load(push->engine->options.registries_conf, &registries, err) < 0)
+		return -1;
+	if (target.registry == NULL) {
+		cleanup_free char *full = image_ref_full(&target, "docker.io");
+
+		image_ref_release(&target);
+		if (image_ref_parse(full, &target, err) < 0)
+			return -1;
+	}
+	if (pull_registry_itself(registries, &target, &push->opts->registry, &source, err) < 0)
+		return -1;
+	status = layout_new(push->engine, &layout, err);
+	if (status == 0)
+		status = layout_add(push->engine, &layout, push->image, &push->layout, &image, err);
+	if (status == 0 && digest_is_set(&target.digest) &&
+	    !digest_equal(&target.digest, &image.manifest))
+		status = err_set(err, ERR_USAGE, "the image has the digest '%s', not that of '%s'",
+				 image.manifest.text, text);
+	if (status == 0)
+		status = send(push, &layout, &image, &target, source, err);
+	else
+		json_decref(source);
+	*push->ret_digest = image.manifest;
+	layout_image_release(&image);
+	layout_release(push->engine, &layout);
+	return status;
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *transport;
+	enum image_save_format format;
+	bool has_name, is_archive;
+} file_transports[] = {
+	{ "oci", SAVE_OCI_DIR, true, false },
+	{ "oci-archive", SAVE_OCI_ARCHIVE, true, true },
+	{ "docker-archive", SAVE_DOCKER_ARCHIVE, true, true },
+	{ "dir", SAVE_DOCKER_DIR, false, false },
+};
+
+static int push_to_file(struct push *push, size_t kind, const char *rest, struct err *err)
+{
+	const char *colon = file_transports[kind].has_name ? strchr(rest, ':') : NULL;
+	cleanup_free char *path =
+		colon != NULL ? xstrndup(rest, (size_t)(colon - rest)) : xstrdup(rest);
+	struct image_save_item item = { .image = push->image };
+	cleanup_fd int fd = -1;
+	struct image_save_request request = {
+		.format = file_transports[kind].format,
+		.items = &item,
+		.count = 1,
+		.output_fd = -1,
+		.path = path,
+		.ret_digest = push->ret_digest,
+	};
+	int status;
+
+	if (read_form(push, false, err) < 0)
+		return -1;
+	request.manifest = (int)push->layout.format;
+	request.compression = (int)push->layout.compression;
+	request.force_compression = push->layout.force;
+	request.level = push->layout.level;
+	if (colon != NULL)
+		strv_add(&item.names, colon + 1);
+	if (file_transports[kind].is_archive) {
+		request.output_fd = fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (fd < 0) {
+			strv_release(&item.names);
+			return err_sys(err, errno, "cannot make '%s'", path);
+		}
+	}
+	status = image_save(push->engine, &request, err);
+	if (status < 0 && fd >= 0)
+		unlink(path);
+	strv_release(&item.names);
+	return status;
+}
+
+static int push_to(struct push *push, const char *destination, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(file_transports); i++) {
+		const char *rest = str_after(destination, file_transports[i].transport);
+
+		/* "oci:5000/x" would be a registry; no registry is called so */
+		if (rest != NULL && *rest == ':')
+			return push_to_file(push, i, rest + 1, err);
+	}
+	return push_to_registry(push, str_after(destination, "docker://") ?: destination, err);
+}
+
+/* The name that it is pushed to when no other was said: the one that was typed, whole. */
+static char *own_name(const struct image *image, const char *text)
+{
+	for (size_t i = 0; i < image->names.count; i++) {
+		const char *name = image->names.items[i];
+		size_t length = strlen(name), part = strlen(text);
+		cleanup_free char *tagged = xasprintf("%s:latest", text);
+
+		if (str_equal(name, text) || str_equal(name, tagged) ||
+		    (part < length && str_ends_with(name, text) &&
+		     name[length - part - 1] == '/') ||
+		    (str_ends_with(name, tagged) && strlen(tagged) < length &&
+		     name[length - strlen(tagged) - 1] == '/'))
+			return xstrdup(name);
+	}
+	return NULL;
+}
+
+int image_push(struct engine *engine, const char *text, const char *destination,
+	       const struct image_push_opts *opts, progress_function progress, void *progress_arg,
+	       struct digest *ret_digest, struct err *err)
+{
+	cleanup_image struct image *image = NULL;
+	cleanup_free char *own = NULL;
+	struct push push = { .engine = engine,
+			     .opts = opts,
+			     .progress = progress,
+			     .progress_arg = progress_arg,
+			     .ret_digest = ret_digest };
+	int found;
+
+	/* wrong options are said before an image is looked for */
+	if (read_form(&push, true, err) < 0)
+		return -1;
+	found = image_resolve(engine, text, &image, err);
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
+			       text);
+	if (found < 0)
+		return -1;
+	if (destination == NULL) {
+		destination = own = own_name(image, text);
+		if (own == NULL)
+			return err_set(
+				err, ERR_USAGE,
+				"cannot push image '%s': say where to, it is called by its id",
+				text);
+	}
+	push.image = image;
+	if (push_to(&push, destination, err) < 0)
+		return err_wrap(err, "cannot push image '%s' to '%s'", text, destination);
+	event_image(engine, EVENT_PUSH, image->config.text, destination);
+	return 0;
+}
