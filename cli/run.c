@@ -75,6 +75,11 @@ static int run_attached(struct cli *cli, struct container *container,
 	};
 	int status = attach_start(cli, container, &session, err);
 
+	/* who asked for none of its output gets the id, as with --detach */
+	if (status >= 0 && opts->attach.count > 0 &&
+	    !(session.streams & (ATTACH_STREAM_STDOUT | ATTACH_STREAM_STDERR)))
+		(void)printf("%s\n", container->id.text);
+
 	/* the monitor removes what was detached from when it ends */
 	if (opts->rm && !session.detached) {
 		struct err remove_err;

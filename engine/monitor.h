@@ -132,6 +132,9 @@ NAME_TABLE_DECLARE(log_driver)
 /** Where the journal of systemd listens. */
 #define MONITOR_JOURNAL_PATH "/run/systemd/journal/socket"
 
+/* exit code of a container whose --timeout was over, as podman has it */
+#define MONITOR_EXIT_TIMED_OUT 255
+
 /** Everything the monitor is told. */
 struct monitor_config {
 	const char *container_id;
@@ -143,7 +146,7 @@ struct monitor_config {
 	bool terminal;
 	bool stdin_open;   /* keep the container's stdin open when a client goes */
 	bool stdin_once;   /* close it when the first client goes */
-	int64_t timeout_s; /* --timeout: kill after; 0: none */
+	int64_t timeout_s; /* --timeout: kill after, exit code MONITOR_EXIT_TIMED_OUT; 0: none */
 	bool remove; /* --rm: execute `dhow container cleanup ID` at the end unless a client has promised to */
 	struct attach_policy policy;
 	int notify;		      /* enum monitor_notify */

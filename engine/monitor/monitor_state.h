@@ -76,6 +76,7 @@ struct monitor {
 	uint64_t start_ticks;
 	int64_t started_ns, finished_ns;
 	int64_t deadline_ns; /* CLOCK_BOOTTIME; 0: none */
+	bool timed_out;	     /* killed because timeout_s was over */
 	int64_t check_ns;    /* the same: when the next health check is due; 0: none is */
 	struct attach_policy policy;
 	bool in_startup; /* it is the start-up check's turn */

@@ -315,7 +315,8 @@ static enum monitor_state init_ended(struct monitor *monitor, int index)
 		monitor->exit_code = info.si_status;
 	} else {
 		monitor->signal = info.si_status;
-		monitor->exit_code = 128 + info.si_status;
+		monitor->exit_code =
+			monitor->timed_out ? MONITOR_EXIT_TIMED_OUT : 128 + info.si_status;
 	}
 	if (monitor->fds.events_fd >= 0 && monitor->config->died_text != NULL)
 		monitor_event_died(monitor->fds.events_fd, monitor->config->died_text,
@@ -374,6 +375,7 @@ static enum monitor_state time_is_up(struct monitor *monitor, int index)
 {
 	(void)index;
 	monitor->deadline_ns = 0;
+	monitor->timed_out = true;
 	MON_CALL(SYS_pidfd_send_signal, monitor->fds.init_pid_fd, SIGKILL, 0, 0, 0);
 	return STATE_RUNNING;
 }
