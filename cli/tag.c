@@ -57,7 +57,7 @@ static int untag_run(struct cli *cli, void *opts, const struct strv *args, struc
 		cleanup_free char *name = image_name_complete(cli->engine, args->items[i], err);
 
 		if (name == NULL || image_untag(cli->engine->store, image, name, err) < 0)
-			return err_wrap(err, "cannot untag image '%s'", args->items[0]);
+			return -1;
 	}
 	return 0;
 }

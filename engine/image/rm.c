@@ -148,7 +148,8 @@ int image_rm(struct engine *engine, const char *text, const struct image_rm_opts
 	if (found < 0)
 		return err_wrap(err, "cannot remove image '%s'", text);
 	if (found == 0) {
-		if (opts->ignore)
+		/* what shall go in any case is as good as gone */
+		if (opts->ignore || opts->force)
 			return 0;
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	}
