@@ -15,10 +15,27 @@
 
 #include <stdio.h>
 
+static int check_progress(struct build_opts *opts, struct err *err)
+{
+	const char *text = opts->progress;
+
+	if (text == NULL || str_equal(text, "auto") || str_equal(text, "plain"))
+		return 0;
+	if (str_equal(text, "quiet")) {
+		opts->quiet = true;
+		return 0;
+	}
+	return err_set(err, ERR_UNSUPPORTED,
+		       "--progress=%s is not supported: it can be auto, plain, quiet", text);
+}
+
 static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct build_opts *opts = opts_;
 	struct build_result result = { NULL, 0 };
+
+	if (check_progress(opts, err) < 0)
+		return -1;
 	cleanup_build_view struct build_view *view = build_view_new(opts->quiet);
 	cleanup_progress struct progress_view *progress = opts->quiet ? NULL : progress_view_new();
 	int status = build_run(cli->engine, opts, args->count > 0 ? args->items[0] : NULL,
@@ -41,6 +58,8 @@ static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, 
 
 static const char *const format_words[] = { "oci", "docker", NULL };
 static const char *const network_words[] = { "none", "host", "slirp4netns", "private", NULL };
+
+static const char *const progress_words[] = { "auto", "plain", "quiet", NULL };
 
 #define NO_REMOTE_CACHE "steps are kept in the local store only"
 #define NO_SBOM		"no scanner for the contents of images is part of dhow"
@@ -141,6 +160,8 @@ const struct opt build_rows[] = {
 	OPT_TRI(0, "skip-unused-stages", T, skip_unused_stages,
 		"leave out what the target does not need"),
 	OPT_FLAG('q', "quiet", T, quiet, "print the id only"),
+	OPT_STRING_OF(0, "progress", T, progress, "KIND", progress_words,
+		      "auto and plain print lines, quiet prints the id only"),
 	OPT_FLAG(0, "rewrite-timestamp", T, rewrite_timestamp,
 		 "files get the time of --timestamp, too (always)"),
 	OPT_FLAG(0, "stdin", T, stdin_open, "RUN reads the input of this command"),
@@ -193,7 +214,6 @@ const struct opt build_rows[] = {
 	OPT_REFUSED(0, "load", "the image is in the store in any case"),
 	OPT_REFUSED(0, "push", "push the image with dhow push"),
 	OPT_REFUSED(0, "check", "the whole Dockerfile is checked before each build"),
-	OPT_REFUSED_VALUE(0, "progress", "the output is plain lines"),
 	OPT_REFUSED_VALUE(0, "cache-ttl", "entries of the cache have no age"), OPT_END
 };
 

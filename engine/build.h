@@ -45,7 +45,8 @@ struct build_opts {
 	struct strv platforms, no_cache_filter;
 	char *target, *ignorefile, *iidfile, *metadata_file, *format, *from;
 	char *timestamp, *source_date_epoch;
-	char *pull; /* true, false or a policy */
+	char *pull;	/* true, false or a policy */
+	char *progress; /* of the command line's view */
 	bool no_cache, quiet, squash, squash_all, omit_history, rewrite_timestamp, stdin_open;
 	int layers, http_proxy, skip_unused_stages, inherit_labels;
 	int remove, force_remove; /* nothing is left of a step in any case */

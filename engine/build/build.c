@@ -453,14 +453,11 @@ static void emit_excerpt(struct build *build)
 	build_emit(build, NULL, BUILD_EXCERPT, text.data, NULL);
 }
 
-static int walk(struct build *build, const char *context, struct build_result *result,
-		struct err *err)
+/* From the Dockerfile on: what is wrong there is no wrong use of the command. */
+static int walk_file(struct build *build, const char *context, struct build_result *result,
+		     struct err *err)
 {
-	if (check_names(build, err) < 0 || publish_check_outputs(build, err) < 0 ||
-	    read_args(build, err) < 0 || read_secrets(build, err) < 0 ||
-	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0 ||
-	    read_platform(build, err) < 0 || context_open(build, context, err) < 0 ||
-	    context_read_dockerfile(build, context, err) < 0 || graph_read(build, err) < 0 ||
+	if (context_read_dockerfile(build, context, err) < 0 || graph_read(build, err) < 0 ||
 	    pull_bases(build, err) < 0)
 		return -1;
 	if (schedule_run(build, err) < 0) {
@@ -471,6 +468,21 @@ static int walk(struct build *build, const char *context, struct build_result *r
 	}
 	warn_unused_args(build);
 	return publish_result(build, result, err);
+}
+
+static int walk(struct build *build, const char *context, struct build_result *result,
+		struct err *err)
+{
+	if (check_names(build, err) < 0 || publish_check_outputs(build, err) < 0 ||
+	    read_args(build, err) < 0 || read_secrets(build, err) < 0 ||
+	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0 ||
+	    read_platform(build, err) < 0 || context_open(build, context, err) < 0)
+		return -1;
+	int status = walk_file(build, context, result, err);
+
+	if (status < 0 && err->kind == ERR_USAGE)
+		err->kind = ERR_FAILED;
+	return status;
 }
 
 int build_run(struct engine *engine, const struct build_opts *opts, const char *context,
