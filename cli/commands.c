@@ -79,6 +79,7 @@ const struct noun nouns[] = {
 	X(cmd_image_diff)                                                                          \
 	X(cmd_image_mount)                                                                         \
 	X(cmd_image_unmount)                                                                       \
+	X(cmd_image_tree)                                                                          \
 	X(cmd_volume_create)                                                                       \
 	X(cmd_volume_ls)                                                                           \
 	X(cmd_volume_inspect)                                                                      \

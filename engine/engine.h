@@ -24,9 +24,9 @@ struct engine_options {
 	int storage_driver;    /* enum storage_driver */
 	struct strv additional_roots;
 	struct strv cdi_spec_dirs; /* empty: the usual ones */
-	int cgroup_manager; /* enum cgroup_manager */
-	char *runtime;	    /* NULL or "dhow": our own; else the path of another OCI runtime */
-	bool as_docker;	    /* called by the name docker: follow docker where the two differ */
+	int cgroup_manager;	   /* enum cgroup_manager */
+	char *runtime;	/* NULL or "dhow": our own; else the path of another OCI runtime */
+	bool as_docker; /* called by the name docker: follow docker where the two differ */
 	char *registries_conf, *policy_file; /* NULL: the usual places */
 };
 

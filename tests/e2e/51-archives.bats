@@ -92,3 +92,13 @@ PY
 	run_fails 125 run --rm "oci-archive:$T/oci.tar:no-such" true
 	has "$err" no-such
 }
+
+@test "image tree shows the layers, and what stands on an image" {
+	run_ok image tree made:1
+	has "$out" "Tags:     [localhost/made:1]"
+	eq "$(grep -c 'ID: .* Size: ' <<<"$out")" 2
+	has "$out" "Top Layer of: [$IMAGE]"
+	run_ok image tree --whatrequires $IMAGE
+	has "$out" "Top Layer of: [localhost/made:1]"
+	run_fails 125 image tree no-such
+}
