@@ -92,4 +92,4 @@ fi
 mount --make-rshared /
 setpriv --reuid "$uid" --regid "$gid" --init-groups env -i HOME="$(getent passwd "$user" | cut -d: -f6)" USER="$user" LOGNAME="$user" \
 	SHELL=/bin/bash PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin XDG_RUNTIME_DIR="/run/user/$uid" TERM="${TERM:-dumb}" \
-	LANG=C.UTF-8 BUILD="${BUILD:-build}" ${CI:+CI="$CI"} ${KEEP:+KEEP="$KEEP"} "$@"
+	LANG=C.UTF-8 BUILD="${BUILD:-build}" ${CI:+CI="$CI"} ${KEEP:+KEEP="$KEEP"} ${ROUNDS:+ROUNDS="$ROUNDS"} "$@"
