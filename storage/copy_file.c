@@ -167,6 +167,11 @@ bool copy_is_opaque(int dir_fd, const char *name)
 	return fd >= 0 && copy_is_opaque_fd(fd);
 }
 
+bool copy_is_opaque_entry(const char *name)
+{
+	return str_equal(name, ".wh..wh..opq") || str_equal(name, ".wh..opq");
+}
+
 int copy_set_opaque(int dir_fd)
 {
 	return fsetxattr(dir_fd, "user.overlay.opaque", "y", 1, 0) < 0 ? -errno : 0;

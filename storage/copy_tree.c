@@ -303,6 +303,8 @@ static int copy_directory(struct copy *copy, const struct entry *entry, struct e
 
 static int copy_entry(struct copy *copy, struct entry *entry, struct err *err)
 {
+	if (copy->options->keep_marks && copy_is_opaque_entry(entry->name))
+		return 0;
 	if (fstatat(entry->source_fd, entry->name, &entry->st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(err, errno, "inspect", entry->path);
 	if (copy->options->as_layer && S_ISCHR(entry->st.st_mode) &&

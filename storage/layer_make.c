@@ -112,6 +112,8 @@ static int drop_one(int diff_fd, const char *path, struct err *err)
 	char *slash = strrchr(dir, '/');
 	const char *name = slash != NULL ? slash + 1 : dir;
 	cleanup_fd int parent_fd = -1;
+	struct timespec times[2];
+	struct stat st;
 	int status;
 
 	if (slash != NULL)
@@ -121,7 +123,14 @@ static int drop_one(int diff_fd, const char *path, struct err *err)
 	/* a link or a file on the way: then it is not there */
 	if (parent_fd < 0)
 		return 0;
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || fstat(parent_fd, &st) < 0)
+		return 0;
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
 	status = path_remove_tree(parent_fd, name);
+	/* a second commit of the same files is the same layer */
+	if (status == 0 && futimens(parent_fd, times) < 0)
+		status = -errno;
 	return status < 0 ? err_sys(err, -status, "cannot leave out '%s'", path) : 0;
 }
 
@@ -139,11 +148,24 @@ static int hash_sink(void *context, const void *data, size_t size, struct err *e
 	return 0;
 }
 
-/* fuse-overlayfs has its own mark, which native overlay does not know: from now on both do. */
+/*
+ * fuse-overlayfs has its own mark, which native overlay does not know: from now on both do. What it makes beside that goes,
+ * because native overlay would show it; the directory's time stays, so that the tree makes the same tar again.
+ */
 static void note_opaque(void *context, int dir_fd)
 {
+	struct stat st;
+
 	if (copy_set_opaque(dir_fd) < 0)
 		debug("cannot mark an opaque directory again, ignoring");
+	if (fstat(dir_fd, &st) == 0) {
+		const struct timespec times[2] = { st.st_atim, st.st_mtim };
+		int file = unlinkat(dir_fd, ".wh..wh..opq", 0);
+		int device = unlinkat(dir_fd, ".wh..opq", 0);
+
+		if (file == 0 || device == 0)
+			(void)futimens(dir_fd, times);
+	}
 }
 
 static int write_tar(int diff_fd, enum layer_form form, const int64_t *latest_mtime_s,

@@ -27,6 +27,7 @@
 #include "base/strbuf.h"
 #include "base/strv.h"
 #include "rootless/rootless.h"
+#include "storage/copy_file.h"
 #include "storage/tar_links.h"
 #include "storage/tar_xattr.h"
 
@@ -220,9 +221,6 @@ static int write_file(struct walk *walk, int dir_fd, const char *name, struct er
 
 	if (fd < 0)
 		return skip_or_fail(walk, err, -fd, "open");
-	/* fuse-overlayfs makes a file beside its attribute: said once is enough */
-	if (walk->options->layer && str_equal(name, OPAQUE) && is_opaque(dir_fd))
-		return 0;
 	if (fstat(fd, &st) < 0)
 		return fail(walk, err, errno, "inspect");
 	if (!S_ISREG(st.st_mode))
@@ -376,6 +374,9 @@ static int add_entry(struct walk *walk, int dir_fd, const char *name, struct err
 	struct tar_item item;
 	struct stat st;
 
+	/* fuse-overlayfs makes them beside its attribute: said once is enough */
+	if (walk->options->layer && copy_is_opaque_entry(name) && is_opaque(dir_fd))
+		return 0;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return skip_or_fail(walk, err, errno, "inspect");
 	if (limit_time(walk, dir_fd, name, st.st_mtime, err) < 0)

@@ -36,7 +36,7 @@ NAME_TABLE_DECLARE(unpack_compression)
  * there is replaced, the root keeps its own attributes.
  */
 struct unpack_plain {
-	int userns_pid_fd; /* the user namespace of this process owns what is made; -1: one with the given maps */
+	int userns_pid_fd; /* this user namespace, or that of this process, owns what is made; -1: one with the given maps */
 	bool replace_kind; /* also a directory by something else, and the other way round; else ERR_EXISTS */
 	bool private_files; /* all belongs to root, and root can read it: an archive of images that is looked into */
 	const uint32_t *uid, *gid; /* all that is made belongs to them; NULL: as in the tar */

@@ -58,6 +58,12 @@ static void report(struct walk *walk, char kind, const char *path)
 
 static bool is_skipped(const struct walk *walk, const char *path)
 {
+	/* what fuse-overlayfs makes to mark an opaque directory */
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+
+	if (walk->marks && (str_equal(name, ".wh..wh..opq") || str_equal(name, ".wh..opq")))
+		return true;
 	return walk->skip != NULL && strv_contains(walk->skip, path);
 }
 
@@ -207,7 +213,9 @@ static int walk_entry(struct walk *walk, int dir_fd, const char *name, const cha
 		}
 		return 0;
 	}
-	said = report_entry(walk, path, &st, &old, is_old);
+	/* the engine makes it where it is missing, to mount on: by itself it is no change of the user's */
+	said = !(walk->skip != NULL && str_equal(path, "run")) &&
+	       report_entry(walk, path, &st, &old, is_old);
 	if (S_ISDIR(st.st_mode) &&
 	    walk_directory(walk, path, is_old && S_ISDIR(old.st_mode), depth + 1, &inner, err) < 0)
 		return -1;
@@ -217,7 +225,7 @@ static int walk_entry(struct walk *walk, int dir_fd, const char *name, const cha
 
 		strbuf_add(&rest, walk->out.data + start, walk->out.length - start);
 		strbuf_truncate(&walk->out, start);
-		report(walk, 'C', path);
+		report(walk, is_old ? 'C' : 'A', path);
 		strbuf_add(&walk->out, rest.data, rest.length);
 	}
 	*ret_reported = *ret_reported || said || inner;

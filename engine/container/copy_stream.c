@@ -205,8 +205,12 @@ static int find_target(void *arg, const struct container_tree *tree, struct err 
 {
 	struct in *in = arg;
 	struct copy_place place = COPY_PLACE_INIT;
-	/* a process that joined namespaces cannot be joined itself: then the init is the one */
-	cleanup_fd int own_fd = in->init_fd < 0 ? sys_pidfd_open(getpid(), 0) : -1;
+	/*
+	 * A process that joined namespaces cannot be joined itself: then the init is the one. Of our own a descriptor of the namespace does,
+	 * since with other ids than the caller's (keep-id) we are not his any more.
+	 */
+	cleanup_fd int own_fd =
+		in->init_fd < 0 ? open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC) : -1;
 	char byte;
 	int status = copy_place_inside(tree->root_fd, in->path, in->where, &place, err);
 

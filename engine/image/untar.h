@@ -22,7 +22,8 @@ int untar_controlled(struct engine *engine, const struct untar_request *request,
 		     struct err *err);
 /**
  * Say where to, in another process.
- * @param pid_fd  the user namespace of this process owns what is made; it must live until control_fd is at its end. -1: the store's maps
+ * @param pid_fd  a user namespace, or a process that is in it and lives until control_fd is at its end: it owns what is made. -1: one with
+ *                the store's maps
  */
 int untar_send(int control_fd, int target_fd, int pid_fd, struct err *err);
 /** Both for a directory of the user's own. */

@@ -11,7 +11,7 @@ load lib
 	run_ok diff --format json $C
 	eq "$(jq -c .deleted <<<"$out")" '["/etc/group"]'
 	run_ok image diff $C
-	eq "$(grep -v ' /etc$' <<<"$out")" $'A /d\nA /d/f\nD /etc/group\nA /new'
+	eq "$(grep -v ' /etc$\| /run$' <<<"$out")" $'A /d\nA /d/f\nD /etc/group\nA /new'
 	run_ok image diff $IMAGE $C
 	has "$out" 'D /new'
 	run_fails 125 diff no-such
@@ -24,6 +24,7 @@ load lib
 		sh -c 'rm /etc/group; echo x >/own; chown 12:34 /own; touch -d @1000 /own / /etc'
 	run_ok commit -a me -m why --change 'ENV X="a b"' --change 'CMD ["cat","/own"]' --iidfile "$T/iid" $C $C:1
 	eq "sha256:$out" "$(cat "$T/iid")"
+	sleep 1.1
 	run_ok commit $C $C:2
 	eq "$(dhow image inspect --format '{{index .RootFS.Layers 1}}' $C:1)" "$(dhow image inspect --format '{{index .RootFS.Layers 1}}' $C:2)"
 	run_ok run --rm --network none $C:1
@@ -191,4 +192,50 @@ PY
 	eq "$out" $C
 	run_ok start -a $C
 	eq "$out" new
+}
+
+@test "cp knows who is who with --userns=keep-id, running or not" {
+	echo x >"$T/f"
+	run_ok run -d --name $C --network none --userns keep-id $IMAGE sleep 1000
+	local state
+	for state in running stopped; do
+		run_ok cp "$T/f" $C:/tmp/$state
+		run_ok cp $C:/tmp/$state "$T/$state"
+		eq "$(stat -c %u "$T/$state")" "$(id -u)"
+		tar -C "$T" -cf "$T/f.tar" f
+		run_in_file "$T/f.tar" 0 cp - $C:/tmp
+		has "$(dhow cp $C:/tmp/f - | tar --numeric-owner -tv)" "$(id -u)/"
+		run_ok stop -t 0 $C
+	done
+}
+
+@test "an opaque directory of fuse-overlayfs is one for native overlay after commit" {
+	need fuse-overlayfs
+	dhow --storage-driver fuse-overlayfs run --name $C --network none $IMAGE sh -c 'rm -r /etc; mkdir /etc; echo x >/etc/x' ||
+		skip "no fuse-overlayfs here"
+	run_ok diff $C
+	hasnt "$out" .wh.
+	run_ok commit $C $C
+	run_ok run --rm --network none $C sh -c 'ls -a /etc | grep -v "^\.\.*$\|hosts\|hostname\|resolv.conf\|mtab"'
+	eq "$out" x
+	run_ok save -o "$T/x.tar" $C
+	run_ok rmi -f $C
+	run_ok load -q -i "$T/x.tar"
+	run_ok rmi -f $C
+}
+
+@test "a container that swaps links under cp gets nothing of the host, in both directions" {
+	canary
+	run_ok run -d --name $C --network none -v $C:/v $IMAGE sh -c "mkdir -p /v/real /v/a; echo inner >/v/real/secret
+		while :; do rm -rf /v/a; ln -s $K /v/a; rm -rf /v/a; mkdir /v/a; echo inner >/v/a/secret; done"
+	echo mine >"$T/mine"
+	local i
+	for i in $(seq 40); do
+		dhow cp $C:/v/a/secret "$T/got" 2>/dev/null && { grep -q inner "$T/got" || [ ! -s "$T/got" ] || return 1; }
+		dhow cp $C:/v "$T/tree" 2>/dev/null || :
+		dhow cp "$T/mine" $C:/v/a/secret 2>/dev/null || :
+		dhow cp "$T/mine" $C:/v/a/ 2>/dev/null || :
+	done
+	! grep -rq "$token" "$T/got" "$T/tree" 2>/dev/null
+	canary_holds
 }

@@ -42,6 +42,8 @@ static int make_container(const struct unit_store *unit, const char *name)
 	assert_int_equal(mknodat(fd, "upper/gone", S_IFCHR | 0600, makedev(0, 0)), 0);
 	int hidden_fd = openat(fd, "upper/hidden", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(fsetxattr(hidden_fd, "user.fuseoverlayfs.opaque", "y", 1, 0), 0);
+	write_file(fd, "upper/hidden/.wh..wh..opq", "");
+	assert_int_equal(mknodat(fd, "upper/hidden/.wh..opq", S_IFCHR | 0600, makedev(0, 0)), 0);
 	close(hidden_fd);
 	return fd;
 }
@@ -91,6 +93,7 @@ static void test_copy_and_take_are_the_same_layer(void **state)
 	assert_int_equal(copied.meta.diff_bytes, 6);
 	/* the container's own is as it was */
 	assert_int_equal(fstatat(copy_fd, "upper/etc/motd", &st, 0), 0);
+	assert_int_equal(fstatat(take_fd, "upper/hidden/.wh..wh..opq", &st, 0), 0);
 	again = tar_digest(unit.store, &copied.meta.diff_id);
 	assert_string_equal(again.text, copied.meta.diff_id.text);
 
@@ -101,6 +104,8 @@ static void test_copy_and_take_are_the_same_layer(void **state)
 	assert_int_equal(st.st_nlink, 2);
 	int hidden_fd = openat(diff_fd, "hidden", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(fgetxattr(hidden_fd, "user.overlay.opaque", value, sizeof(value)), 1);
+	assert_int_equal(fstatat(hidden_fd, ".wh..wh..opq", &st, 0), -1);
+	assert_int_equal(fstatat(hidden_fd, ".wh..opq", &st, 0), -1);
 	close(hidden_fd);
 	close(diff_fd);
 
