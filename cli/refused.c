@@ -29,6 +29,8 @@ const struct refused_command refused_commands[] = {
 	{ "checkpoint", NO_CHECKPOINT },
 	{ "container checkpoint", NO_CHECKPOINT },
 	{ "container restore", NO_CHECKPOINT },
+	{ "container runlabel",
+	  "an image does not choose what is run on the host: say the command yourself" },
 	{ "swarm", NO_SWARM },
 	{ "service", NO_SWARM },
 	{ "stack", NO_SWARM },

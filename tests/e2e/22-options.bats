@@ -184,3 +184,25 @@ refused() { # PART ARG...: run fails with 125, and the message has PART
 	run_fails 125 swarm init
 	has "$err" "one machine"
 }
+
+@test "a clone is like its original, with other limits, name and image if they are given" {
+	run_ok create --name $C --network none -e A=1 -v v:/d --cidfile id $IMAGE sh -c 'echo "$A $(ls -d /d)"'
+	run_ok container clone $C
+	run_ok start -a $C-clone
+	eq "$out" "1 /d"
+	run_ok container clone --memory 64m $C limited
+	run_ok inspect --format "{{.HostConfig.Memory}}" limited
+	eq "$out" 67108864
+	run_ok container clone --run $C other
+	run_ok container exists other
+	run_fails 125 container clone --name x $C y
+	has "$err" "exclude each other"
+	run_fails 125 container clone --force $C z
+	has "$err" "--destroy"
+	run_ok container clone --destroy $C last
+	run_exits 1 container exists $C
+	run_fails 125 container clone nobody-has-this
+	has "$err" nobody-has-this
+	run_fails 125 container runlabel run $IMAGE
+	has "$err" "does not choose"
+}
