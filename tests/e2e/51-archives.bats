@@ -97,7 +97,7 @@ PY
 	run_ok image tree made:1
 	has "$out" "Tags:     [localhost/made:1]"
 	eq "$(grep -c 'ID: .* Size: ' <<<"$out")" 2
-	has "$out" "Top Layer of: [$IMAGE]"
+	[[ $out == *"Top Layer of: "*"$IMAGE"* ]]
 	run_ok image tree --whatrequires $IMAGE
 	has "$out" "Top Layer of: [localhost/made:1]"
 	run_fails 125 image tree no-such
