@@ -279,8 +279,6 @@ _Static_assert(sizeof(struct job_result) < 4096, "one write to a pipe");
 int job_work_copy(struct build *build, struct job *job, struct job_result *result, struct err *err);
 int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr_fd,
 		 struct job_result *result, struct err *err);
-/** After the worker, however it ended: secrets that it wrote go. */
-void job_run_cleanup(struct build *build, const struct job *job);
 int job_work_workdir(struct build *build, struct job *job, struct job_result *result,
 		     struct err *err);
 /** Run in the user namespace that the workers share; the function's memory is a copy. */

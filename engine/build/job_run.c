@@ -350,9 +350,12 @@ static int make_layer(struct build *build, struct job *job, const struct strv *d
 int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr_fd,
 		 struct job_result *result, struct err *err)
 {
-	struct mount_work work = {
-		.build = build, .job = job, .mounts_fd = -1, .cache_dir_fd = -1, .secrets_fd = -1
-	};
+	struct mount_work work = { .build = build,
+				   .job = job,
+				   .mounts_fd = -1,
+				   .cache_dir_fd = -1,
+				   .lock_fd = -1,
+				   .secrets_fd = -1 };
 	cleanup_free char *staging_path =
 		xasprintf("%s/tmp/%s", build->engine->store->root_path, job->staging.name);
 	cleanup_free char *secrets_path = NULL;
@@ -390,14 +393,6 @@ int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr
 	fd_close(&work.mounts_fd);
 	fd_close(&work.cache_dir_fd);
 	fd_close(&work.secrets_fd);
+	fd_close(&work.lock_fd);
 	return status;
-}
-
-void job_run_cleanup(struct build *build, const struct job *job)
-{
-	struct err ignored = { 0 }; /* lost at the next boot anyway */
-	cleanup_fd int dir_fd = store_open_run_dir(build->engine->store, "build", false, &ignored);
-
-	if (dir_fd >= 0 && run_mounts_need_namespace(job))
-		store_remove_tree(build->engine->store, dir_fd, job->id.text, &ignored);
 }

@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "engine/build/place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 
 #define CACHE_DIR    "cache/build/mounts"
 #define SECRET_LIMIT (512U << 10)
+#define SECRETS_DIR  "build"
+#define LOCK_SUFFIX  ".lock"
 
 /* The directory of a cache, by what names it. */
 static char *cache_name(const struct run_mount *mount)
@@ -345,9 +348,62 @@ int run_mounts_lock(struct mount_work *work, int *fds, struct err *err)
 int run_mounts_open_secrets(struct mount_work *work, char **ret_path, struct err *err)
 {
 	struct store *store = work->build->engine->store;
-	cleanup_free char *name = xasprintf("build/%s", work->job->id.text);
+	cleanup_free char *name = xasprintf(SECRETS_DIR "/%s", work->job->id.text);
+	cleanup_free char *lock = xasprintf("%s" LOCK_SUFFIX, work->job->id.text);
+	cleanup_fd int dir_fd = store_open_run_dir(store, SECRETS_DIR, true, err);
 
+	/* before there is a secret: who finds the directory without a holder of the lock removes it */
+	work->lock_fd = dir_fd < 0 ? -1 : lock_take(dir_fd, lock, true, err);
+	if (work->lock_fd < 0)
+		return -1;
 	work->secrets_fd = store_open_run_dir(store, name, true, err);
 	*ret_path = xasprintf("%s/%s", store->run_path, name);
 	return work->secrets_fd < 0 ? -1 : 0;
+}
+
+/* A name of the directory is that of a job, or that with the suffix of its lock. */
+static void remove_secrets(struct store *store, int dir_fd, const char *id)
+{
+	struct err ignored = { 0 }; /* lost at the next boot anyway */
+	cleanup_free char *lock = xasprintf("%s" LOCK_SUFFIX, id);
+
+	store_remove_tree(store, dir_fd, id, &ignored);
+	unlinkat(dir_fd, lock, 0);
+}
+
+void run_mounts_cleanup(struct build *build, const struct job *job)
+{
+	struct err ignored = { 0 }; /* then there are none */
+	cleanup_fd int dir_fd =
+		store_open_run_dir(build->engine->store, SECRETS_DIR, false, &ignored);
+
+	if (dir_fd >= 0 && run_mounts_need_namespace(job))
+		remove_secrets(build->engine->store, dir_fd, job->id.text);
+}
+
+void run_mounts_sweep(struct build *build)
+{
+	struct err ignored = { 0 }; /* then there are none */
+	int list_fd = store_open_run_dir(build->engine->store, SECRETS_DIR, false, &ignored);
+	const struct dirent *item;
+	DIR *dir = list_fd >= 0 ? fdopendir(list_fd) : NULL;
+
+	if (dir == NULL) {
+		fd_close(&list_fd);
+		return;
+	}
+	while ((item = readdir(dir)) != NULL) {
+		struct object_id id;
+
+		if (!str_ends_with(item->d_name, LOCK_SUFFIX))
+			continue;
+		cleanup_free char *text =
+			xstrndup(item->d_name, strlen(item->d_name) - strlen(LOCK_SUFFIX));
+		if (object_id_parse(text, &id) < 0)
+			continue;
+		cleanup_fd int lock_fd = lock_try(dirfd(dir), item->d_name, true, &ignored);
+		if (lock_fd >= 0)
+			remove_secrets(build->engine->store, dirfd(dir), id.text);
+	}
+	closedir(dir);
 }

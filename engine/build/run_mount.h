@@ -19,12 +19,17 @@ struct mount_work {
 	int mounts_fd; /* "mounts" in the staging directory */
 	int cache_dir_fd;
 	struct rootfs *rootfs; /* per mount: where its files come from */
+	int lock_fd;	       /* of the secrets */
 	int secrets_fd;	       /* below the runtime directory, which is in memory */
 };
 
 bool run_mounts_need_namespace(const struct job *job);
 /** A directory in memory for secrets; its path is yours. */
 int run_mounts_open_secrets(struct mount_work *work, char **ret_path, struct err *err);
+/** After the worker, however it ended: what it wrote goes. */
+void run_mounts_cleanup(struct build *build, const struct job *job);
+/** The same for builders that were killed: nobody holds the lock of their secrets any more. */
+void run_mounts_sweep(struct build *build);
 /** sharing=locked waits for the others; private takes another directory when this one is in use. fds: one for each mount, -1 at first. */
 int run_mounts_lock(struct mount_work *work, int *fds, struct err *err);
 /** Copy what is bound, make caches, write secrets; env gets those that are variables. */

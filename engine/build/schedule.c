@@ -5,6 +5,7 @@
  * One loop. A stage goes on until it needs a worker or another stage; then the loop waits for output and for ends of workers, and
  * for the signals that end the build. Hits and instructions that change the configuration only are done at once.
  */
+#include "engine/build/run_mount.h"
 #include "engine/build/worker.h"
 
 #include "base/alloc.h"
@@ -420,6 +421,7 @@ int schedule_run(struct build *build, struct err *err)
 	schedule.limit = build->opts->jobs > 0 ? (size_t)build->opts->jobs
 			 : processors > 4      ? (size_t)processors
 					       : 4;
+	run_mounts_sweep(build);
 	int status = open_signals(&schedule, err);
 	if (status == 0)
 		status = run_all(&schedule, err);

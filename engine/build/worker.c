@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "engine/build/run_mount.h"
 #include "engine/container/step.h"
 #include "engine/runtime.h"
 
@@ -141,7 +142,7 @@ void worker_end(struct schedule *schedule, struct stage *stage, bool by_force)
 	for (size_t i = 0; i < WORKER_FDS; i++)
 		fd_close(&worker->fds[i]);
 	if (worker->job->kind == JOB_RUN)
-		job_run_cleanup(build, worker->job);
+		run_mounts_cleanup(build, worker->job);
 	staging_discard(build->engine->store, &worker->job->staging);
 	worker_drop_job(build, worker->job);
 	free(worker);

@@ -167,19 +167,21 @@ E
 	dockerfile <<'E'
 FROM BASE
 RUN echo kept >/kept
-RUN echo started; exec sleep 45678
+RUN --mount=type=secret,id=s echo started; exec sleep 45678
 E
+	echo needle-7c1 >"$T/secret"
 	local signal
 	for signal in INT KILL; do
-		start_background "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" build -t $C "$T/x"
+		start_background "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" build --secret "id=s,src=$T/secret" -t $C "$T/x"
 		wait_for 20 grep -q started "$T/background.out"
 		kill -$signal $pid
 		wait_for 10 not_running 45678
 		run_exits 1 image exists $C
 	done
 	sed -i 's/exec sleep 45678/true/' "$T/x/Dockerfile"
-	build -t $C
+	build --secret "id=s,src=$T/secret" -t $C
 	cached 1
+	! grep -rqs needle-7c1 "$XDG_RUNTIME_DIR/e2e-${W##*/}"
 	wait_for 5 nothing_staged
 	run_ok rmi -f $C
 }
