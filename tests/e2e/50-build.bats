@@ -181,7 +181,7 @@ E
 	sed -i 's/exec sleep 45678/true/' "$T/x/Dockerfile"
 	build --secret "id=s,src=$T/secret" -t $C
 	cached 1
-	! grep -rqs needle-7c1 "$XDG_RUNTIME_DIR/e2e-${W##*/}"
+	eq "$(grep -rls needle-7c1 "$XDG_RUNTIME_DIR/e2e-${W##*/}")" ''
 	wait_for 5 nothing_staged
 	run_ok rmi -f $C
 }
