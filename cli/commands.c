@@ -35,6 +35,7 @@ const struct noun nouns[] = {
 	X(cmd_attach)                                                                              \
 	X(cmd_wait)                                                                                \
 	X(cmd_rename)                                                                              \
+	X(cmd_update)                                                                              \
 	X(cmd_rm)                                                                                  \
 	X(cmd_ps)                                                                                  \
 	X(cmd_logs)                                                                                \

@@ -231,7 +231,7 @@ static const struct opt life_rows[] = {
 	OPT_END
 };
 
-static const struct opt health_rows[] = {
+const struct opt health_rows[] = {
 	OPT_STRING(0, "health-cmd", T, health_cmd, "COMMAND", "command that looks if it is well"),
 	OPT_STRING(0, "health-interval", T, health_interval, "DURATION", "time between checks"),
 	OPT_STRING(0, "health-retries", T, health_retries, "N", "failures until it is unhealthy"),

@@ -32,7 +32,8 @@ static int container_prune_run(struct cli *cli, void *opts_, const struct strv *
 		return 0;
 	if (container_list(cli->engine, &list, err) < 0)
 		return -1;
-	for (size_t i = 0; i < list.count; i++) {
+	/* the newest first: they may need older ones */
+	for (size_t i = list.count; i-- > 0;) {
 		struct container *container = list.items[i];
 		struct err one = { 0 };
 
@@ -42,8 +43,8 @@ static int container_prune_run(struct cli *cli, void *opts_, const struct strv *
 			continue;
 		if (container_remove(cli->engine, container, &remove, &one) == 0)
 			(void)printf("%s\n", container->id.text);
-		/* one that was started meanwhile is not meant */
-		else if (one.kind != ERR_STATE)
+		/* one that was started meanwhile, or that a running one needs, is not meant */
+		else if (one.kind != ERR_STATE && one.kind != ERR_EXISTS)
 			worst = cli_worse(worst, cli_error(cli, &one));
 	}
 	return worst;

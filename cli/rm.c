@@ -24,6 +24,45 @@ static int rm_status(const struct err *err, int status)
 	return err->kind == ERR_NOT_FOUND ? 1 : status;
 }
 
+/* One that others need goes when these have gone: those that are left are tried again as long as that helps. */
+static int remove_selected(struct cli *cli, struct selection *selection,
+			   const struct container_rm_opts *opts, bool ignore)
+{
+	size_t left = selection->count;
+	bool progress = true;
+	int worst = 0;
+
+	while (left > 0) {
+		bool last = !progress;
+		size_t kept = 0;
+
+		progress = false;
+		for (size_t i = 0; i < left; i++) {
+			struct selected *selected = &selection->items[i];
+			struct err one = { 0 };
+			int status = container_remove(cli->engine, selected->container, opts, &one);
+
+			if (status < 0 && one.kind == ERR_EXISTS && !last) {
+				struct selected moved = *selected;
+
+				*selected = selection->items[kept];
+				selection->items[kept++] = moved;
+				continue;
+			}
+			progress = true;
+			if (status == 0)
+				(void)printf("%s\n", selected->text);
+			/* somebody else was faster: with --ignore that is what was wanted */
+			else if (one.kind != ERR_NOT_FOUND || !ignore)
+				worst = cli_worse(worst, rm_status(&one, cli_error(cli, &one)));
+		}
+		if (last)
+			break;
+		left = kept;
+	}
+	return worst;
+}
+
 static int rm_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct rm_opts *opts = opts_;
@@ -41,21 +80,8 @@ static int rm_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 	if (select_containers(cli, &request, &selection, err) < 0)
 		return -1;
 
-	int worst = 0;
+	int worst = remove_selected(cli, &selection, &opts->rm, request.ignore);
 
-	for (size_t i = 0; i < selection.count; i++) {
-		struct err one = { 0 };
-
-		if (container_remove(cli->engine, selection.items[i].container, &opts->rm, &one) <
-		    0) {
-			/* somebody else was faster: with --ignore that is what was wanted */
-			if (one.kind == ERR_NOT_FOUND && request.ignore)
-				continue;
-			worst = cli_worse(worst, rm_status(&one, cli_error(cli, &one)));
-			continue;
-		}
-		(void)printf("%s\n", selection.items[i].text);
-	}
 	if (worst == 0 && selection.missing > 0)
 		return 1;
 	return selection.status > 0 && selection.missing == 0 ? cli_worse(worst, selection.status)

@@ -56,7 +56,8 @@ static int prune_containers(struct prune *prune, struct err *err)
 	if (container_filter_new(engine, &prune->opts->filters, &filter, err) < 0 ||
 	    container_list(engine, &list, err) < 0)
 		return -1;
-	for (size_t i = 0; i < list.count; i++) {
+	/* the newest first: they may need older ones */
+	for (size_t i = list.count; i-- > 0;) {
 		struct container *container = list.items[i];
 		struct err one = { 0 };
 
@@ -66,8 +67,8 @@ static int prune_containers(struct prune *prune, struct err *err)
 			continue;
 		if (container_remove(engine, container, &remove, &one) == 0)
 			print_removed(prune, "Deleted Containers", container->id.text);
-		/* one that was started meanwhile is not meant */
-		else if (one.kind != ERR_STATE)
+		/* one that was started meanwhile, or that a running one needs, is not meant */
+		else if (one.kind != ERR_STATE && one.kind != ERR_EXISTS)
 			failed(prune, &one);
 	}
 	return 0;

@@ -308,6 +308,12 @@ bool container_should_restart(const struct container *container);
 int64_t container_restart_count(const struct container *container);
 int container_pause(struct engine *engine, struct container *container, bool pause,
 		    struct err *err);
+/**
+ * Change what was given: limits (of a running one at once), restart policy, health check, ulimits and environment (from the next start on).
+ * Of opts only these members are looked at.
+ */
+int container_update(struct engine *engine, struct container *container,
+		     const struct container_create_opts *opts, struct err *err);
 int container_rename(struct engine *engine, struct container *container, const char *new_name,
 		     struct err *err);
 
@@ -315,7 +321,7 @@ struct container_rm_opts {
 	bool force, ignore, volumes, depend;
 	int64_t time_s; /* before SIGKILL with force; -1: the container's own (10) */
 };
-/** Remove. Running: ERR_STATE unless force. Anonymous volumes go with opts->volumes or when it was made with --rm. */
+/** Remove. Running: ERR_STATE unless force. Needed by others: ERR_EXISTS unless depend, which removes these first. Anonymous volumes go with opts->volumes or when it was made with --rm. */
 int container_remove(struct engine *engine, struct container *container,
 		     const struct container_rm_opts *opts, struct err *err);
 /** What the monitor calls at the end of a --rm container; also after a crash: removes leftovers (cgroup, runtime directory). */

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/record.h"
+#include "engine/container/depend.h"
 #include "engine/container/record.h"
 #include "engine/container/state.h"
 #include "engine/events.h"
@@ -447,7 +448,7 @@ static int create_apply(struct create *create, struct err *err)
 	if (apply_mounts(create, &made, err) < 0 ||
 	    staging_new(store, "container", &staging, err) < 0)
 		goto undo;
-	if (create_apply_secrets(create, staging.dir_fd, err) < 0 ||
+	if (create_apply_secrets(create, staging.dir_fd, err) < 0 || depend_note(create, err) < 0 ||
 	    apply_named(create, &staging, err) < 0)
 		goto undo;
 	return 0;

@@ -105,6 +105,14 @@ int create_apply_secrets(struct create *create, int container_fd, struct err *er
 /** The health check, of the options and the image. create_health.c */
 int create_health(struct create *create, struct err *err);
 
+/* What `update` changes of it: of create only engine, opts, record and spec are there, and the record and spec are those that were made. */
+
+/** ret_changes: an object as KEY_LIMITS, with what was given. Yours. */
+int create_limits_update(struct create *create, json_t **ret_changes, struct err *err);
+int create_restart(struct create *create, struct err *err);
+int create_health_update(struct create *create, struct err *err);
+int create_ulimits(struct create *create, struct err *err);
+
 /* Helpers that steps share. */
 
 /** Borrowed object below the OCI configuration ("linux"), made when missing. */

@@ -229,7 +229,9 @@ static int log_destination(const char *text, json_t *health, struct err *err)
 
 static int on_failure(const struct container_create_opts *opts, json_t *health, struct err *err)
 {
-	const char *text = opts->health_on_failure != NULL ? opts->health_on_failure : "none";
+	const char *text = opts->health_on_failure != NULL
+				   ? opts->health_on_failure
+				   : json_get_string(health, "none", KEY_ON_FAILURE, NULL);
 
 	if (health_action_parse(text) < 0) {
 		err_set(err, ERR_USAGE, "invalid --health-on-failure '%s'", text);
@@ -239,23 +241,32 @@ static int on_failure(const struct container_create_opts *opts, json_t *health, 
 	return 0;
 }
 
+static void put_default(json_t *health, const char *key, int64_t value)
+{
+	if (json_object_get(health, key) == NULL)
+		json_put_int(health, key, value);
+}
+
 static int startup(const struct container_create_opts *opts, json_t *health, struct err *err)
 {
 	const char *given = first_given(opts, true);
-	cleanup_json json_t *object = json_object();
+	json_t *old = json_object_get(health, KEY_STARTUP);
+	cleanup_json json_t *object = json_is_object(old) ? json_deep_copy(old) : json_object();
 	json_t *test = NULL;
 
 	if (given == NULL)
 		return 0;
-	if (opts->health_startup_cmd == NULL)
+	if (opts->health_startup_cmd == NULL && !json_is_object(old))
 		return err_set(err, ERR_USAGE, "%s needs --health-startup-cmd", given);
-	if (parse_command("--health-startup-cmd", opts->health_startup_cmd, &test, err) < 0)
-		return -1;
-	bool none = json_array_size(test) == 0;
+	if (opts->health_startup_cmd != NULL) {
+		if (parse_command("--health-startup-cmd", opts->health_startup_cmd, &test, err) < 0)
+			return -1;
+		json_put(object, KEY_TEST, test);
+	}
+	bool none = json_array_size(json_object_get(object, KEY_TEST)) == 0;
 
-	json_put(object, KEY_TEST, test);
-	json_put_int(object, KEY_INTERVAL_NS, HEALTH_INTERVAL_NS);
-	json_put_int(object, KEY_TIMEOUT_NS, HEALTH_TIMEOUT_NS);
+	put_default(object, KEY_INTERVAL_NS, HEALTH_INTERVAL_NS);
+	put_default(object, KEY_TIMEOUT_NS, HEALTH_TIMEOUT_NS);
 	if (interval("--health-startup-interval", opts->health_startup_interval, object, err) < 0 ||
 	    duration("--health-startup-timeout", opts->health_startup_timeout, NS_PER_S, "1s",
 		     object, KEY_TIMEOUT_NS, err) < 0 ||
@@ -264,15 +275,11 @@ static int startup(const struct container_create_opts *opts, json_t *health, str
 	    number("--health-startup-success", opts->health_startup_success, 0, object, KEY_SUCCESS,
 		   err) < 0)
 		return -1;
-	if (!none)
+	if (none)
+		json_object_del(health, KEY_STARTUP);
+	else
 		json_put(health, KEY_STARTUP, json_incref(object));
 	return 0;
-}
-
-static void put_default(json_t *health, const char *key, int64_t value)
-{
-	if (json_object_get(health, key) == NULL)
-		json_put_int(health, key, value);
 }
 
 /* What is not in the test: times, numbers, the log. */
@@ -311,20 +318,14 @@ static int check_sdnotify(const struct create *create, struct err *err)
 		       "--health-cmd, and an interval");
 }
 
-int create_health(struct create *create, struct err *err)
+/* The options' changes to the check that there is, or NULL; into the record. */
+static int with_options(struct create *create, json_t *health_take, struct err *err)
 {
 	const struct container_create_opts *opts = create->opts;
 	const char *given = first_given(opts, false);
-	cleanup_json json_t *health = NULL;
+	cleanup_json json_t *health = health_take;
 	json_t *test = NULL;
 
-	if (opts->no_healthcheck) {
-		if (given != NULL)
-			return err_set(err, ERR_USAGE, "--no-healthcheck and %s exclude each other",
-				       given);
-		return check_sdnotify(create, err);
-	}
-	health = image_health(create);
 	if (opts->health_cmd != NULL) {
 		if (parse_command("--health-cmd", opts->health_cmd, &test, err) < 0)
 			return -1;
@@ -334,7 +335,7 @@ int create_health(struct create *create, struct err *err)
 	}
 	if (health == NULL && given != NULL)
 		return err_set(err, ERR_USAGE,
-			       "%s needs a health check: give --health-cmd, the image has none",
+			       "%s needs a health check: give --health-cmd, there is none yet",
 			       given);
 	/* the others are checked also when there is nothing to do */
 	if (health != NULL && (settings(opts, health, err) < 0 ||
@@ -342,5 +343,34 @@ int create_health(struct create *create, struct err *err)
 		return -1;
 	if (health != NULL && json_array_size(json_object_get(health, KEY_TEST)) > 0)
 		json_put(create->record, KEY_HEALTH, json_incref(health));
+	else
+		json_object_del(create->record, KEY_HEALTH);
 	return check_sdnotify(create, err);
+}
+
+static int without_check(struct create *create, struct err *err)
+{
+	const char *given = first_given(create->opts, false);
+
+	if (given != NULL)
+		return err_set(err, ERR_USAGE, "--no-healthcheck and %s exclude each other", given);
+	json_object_del(create->record, KEY_HEALTH);
+	return check_sdnotify(create, err);
+}
+
+int create_health(struct create *create, struct err *err)
+{
+	if (create->opts->no_healthcheck)
+		return without_check(create, err);
+	return with_options(create, image_health(create), err);
+}
+
+int create_health_update(struct create *create, struct err *err)
+{
+	if (create->opts->no_healthcheck)
+		return without_check(create, err);
+	if (first_given(create->opts, false) == NULL)
+		return 0;
+	return with_options(create, json_deep_copy(json_object_get(create->record, KEY_HEALTH)),
+			    err);
 }

@@ -146,7 +146,7 @@ static int log_options(struct create *create, struct err *err)
 	return 0;
 }
 
-static int restart_policy(struct create *create, struct err *err)
+int create_restart(struct create *create, struct err *err)
 {
 	const char *text = create->opts->restart != NULL ? create->opts->restart : "no";
 	const char *colon = strchr(text, ':');
@@ -167,11 +167,11 @@ static int restart_policy(struct create *create, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "invalid --restart '%s': only on-failure takes a number of tries",
 			       text);
-	if (create->opts->rm && !str_equal(policy, "no"))
+	if (json_get_bool(create->record, false, KEY_REMOVE, NULL) && !str_equal(policy, "no"))
 		return err_set(err, ERR_USAGE, "--rm and --restart %s exclude each other", policy);
-	const char *driver = create->opts->log_driver;
+	const char *driver = json_get_string(create->record, "", KEY_LOG, KEY_DRIVER, NULL);
 
-	if (!str_equal(policy, "no") && driver != NULL && str_after(driver, "passthrough") != NULL)
+	if (!str_equal(policy, "no") && str_after(driver, "passthrough") != NULL)
 		return err_set(err, ERR_USAGE,
 			       "--restart %s and --log-driver %s exclude each other: the streams "
 			       "are gone when the container is restarted",
@@ -228,10 +228,10 @@ int create_life(struct create *create, struct err *err)
 	cleanup_free char *pid_file = absolute_path(opts->pidfile);
 	cleanup_free char *conmon_pid_file = absolute_path(opts->conmon_pidfile);
 
-	if (log_options(create, err) < 0 || restart_policy(create, err) < 0 ||
+	json_put_bool(create->record, KEY_REMOVE, opts->rm);
+	if (log_options(create, err) < 0 || create_restart(create, err) < 0 ||
 	    init_option(create, err) < 0 || sdnotify_option(create, err) < 0)
 		return -1;
-	json_put_bool(create->record, KEY_REMOVE, opts->rm);
 	json_put_bool(create->record, KEY_REMOVE_IMAGE, opts->rmi);
 	json_put_string(create->record, KEY_DETACH_KEYS, opts->detach_keys);
 	json_put_int(create->record, KEY_TIMEOUT_S, opts->timeout_s);

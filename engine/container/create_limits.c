@@ -261,3 +261,57 @@ int create_limits(struct create *create, struct err *err)
 	json_put_string(cgroup, KEY_PARENT, opts->cgroup_parent);
 	return 0;
 }
+
+/* "0" takes a limit away: create has none then, but a running container has the old one. */
+static void lift(json_t *limits, const char *given, const char *key)
+{
+	if (given != NULL && json_get_int(limits, -1, key, NULL) == -1)
+		json_put_int(limits, key, INT64_MAX);
+}
+
+int create_limits_update(struct create *create, json_t **ret_changes, struct err *err)
+{
+	struct container_create_opts opts = *create->opts;
+	json_t *old = json_object_get(create->record, KEY_LIMITS);
+	cleanup_json json_t *changes = json_object();
+	int64_t old_max = json_get_int(old, -1, KEY_MEMORY_MAX, NULL);
+	cleanup_free char *old_text = xasprintf("%" PRId64, old_max);
+	cleanup_strv struct strv files = STRV_INIT;
+	cleanup_strv struct strv all_files = STRV_INIT;
+	const char *key;
+	json_t *value;
+
+	/* the one that is not given is what it was */
+	if (opts.memory == NULL && opts.memory_swap != NULL && old_max > 0 && old_max != INT64_MAX)
+		opts.memory = old_text;
+	if (memory(&opts, changes, err) < 0 || cpu(&opts, changes, err) < 0 ||
+	    pids(&opts, changes, err) < 0 || io(&opts, changes, &files, err) < 0)
+		return -1;
+	lift(changes, opts.memory, KEY_MEMORY_MAX);
+	lift(changes, opts.memory, KEY_MEMORY_SWAP_MAX);
+	lift(changes, opts.cpus, KEY_CPU_QUOTA_US);
+	if (opts.pids_limit == NULL) {
+		json_put_int(changes, KEY_PIDS_MAX, -1);
+		json_object_del(changes, KEY_PIDS_DEFAULT);
+	}
+	if (opts.cpus == NULL)
+		json_object_del(changes, "nanoCpus");
+	json_object_foreach (changes, key, value) {
+		if (!json_is_null(value) &&
+		    !(json_is_integer(value) && json_integer_value(value) == -1))
+			json_put(old, key, json_incref(value));
+	}
+	/* lines are added: the last one for a device holds */
+	json_get_strv(old, KEY_FILES, &all_files);
+	strv_add_all(&all_files, &files);
+	json_put_strv(old, KEY_FILES, &all_files);
+	json_put_strv(changes, KEY_FILES, &files);
+	if (json_get_int(old, -1, KEY_MEMORY_MAX, NULL) == INT64_MAX) {
+		json_put_int(old, KEY_MEMORY_MAX, -1);
+		json_put_int(old, KEY_MEMORY_SWAP_MAX, -1);
+	}
+	if (json_get_int(old, -1, KEY_CPU_QUOTA_US, NULL) == INT64_MAX)
+		json_put_int(old, KEY_CPU_QUOTA_US, -1);
+	*ret_changes = json_incref(changes);
+	return 0;
+}

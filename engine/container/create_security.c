@@ -326,6 +326,11 @@ static int ulimit(json_t *list, const char *text, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "invalid --ulimit '%s': the soft limit is above the hard one", text);
 
+	/* the last word holds */
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		if (str_equal(json_get_string(json_array_get(list, i), "", "type", NULL), oci))
+			json_array_remove(list, i);
+	}
 	json_t *item = json_object();
 	json_put_string(item, "type", oci);
 	json_put(item, "soft", rlimit_json(soft));
@@ -334,11 +339,15 @@ static int ulimit(json_t *list, const char *text, struct err *err)
 	return 0;
 }
 
-static int ulimits(struct create *create, struct err *err)
+int create_ulimits(struct create *create, struct err *err)
 {
-	json_t *list = json_array();
+	json_t *process = create_spec_object(create, "process");
+	json_t *list = json_object_get(process, "rlimits");
 
-	json_put(create_spec_object(create, "process"), "rlimits", list);
+	if (!json_is_array(list)) {
+		list = json_array();
+		json_put(process, "rlimits", list);
+	}
 	/* "host": the caller's limits, which every container has that is not given others */
 	if (strv_contains(&create->opts->ulimit, "host") && create->opts->ulimit.count > 1)
 		return err_set(err, ERR_USAGE, "--ulimit host and --ulimit '%s' exclude each other",
@@ -495,8 +504,8 @@ int create_devices(struct create *create, struct err *err)
 int create_security(struct create *create, struct err *err)
 {
 	if (capabilities(create, err) < 0 || security_opt(create, err) < 0 ||
-	    ulimits(create, err) < 0 || sysctls(create, err) < 0 || oom_score(create, err) < 0 ||
-	    personality(create, err) < 0)
+	    create_ulimits(create, err) < 0 || sysctls(create, err) < 0 ||
+	    oom_score(create, err) < 0 || personality(create, err) < 0)
 		return -1;
 	return 0;
 }

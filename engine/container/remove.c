@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/record.h"
+#include "engine/container/depend.h"
 #include "engine/container/record.h"
 #include "engine/container/state.h"
 #include "engine/events.h"
@@ -138,12 +139,40 @@ static int ensure_stopped(struct engine *engine, struct container *container,
 	return container_stop(engine, container, opts->time_s, err);
 }
 
+/* Those that need it go first, or it stays. */
+static int check_dependents(struct engine *engine, const struct container *container,
+			    const struct container_rm_opts *opts, struct err *err)
+{
+	cleanup_strv struct strv ids = STRV_INIT;
+
+	if (depend_list(engine, container, &ids, err) < 0)
+		return -1;
+	for (size_t i = 0; opts->depend && i < ids.count; i++) {
+		cleanup_container struct container *other = NULL;
+		int found = container_find(engine, ids.items[i], &other, err);
+
+		if (found < 0 || (found > 0 && container_remove(engine, other, opts, err) < 0))
+			return -1;
+	}
+	if (opts->depend || ids.count == 0)
+		return 0;
+	cleanup_free char *list = strv_join(&ids, " ");
+
+	err_set(err, ERR_EXISTS,
+		"container %s has dependent containers which must be removed before it: %s",
+		container->id.text, list);
+	return err_hint(err, "Remove these first, or use rm --depend.");
+}
+
 int container_remove(struct engine *engine, struct container *container,
 		     const struct container_rm_opts *opts, struct err *err)
 {
 	struct store *store = engine->store;
 	cleanup_strv struct strv volumes = STRV_INIT;
 	const char *what = container->name != NULL ? container->name : container->id.text;
+
+	if (check_dependents(engine, container, opts, err) < 0)
+		return -1;
 
 	if (ensure_stopped(engine, container, opts, err) < 0)
 		return -1;

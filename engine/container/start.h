@@ -123,6 +123,9 @@ int container_open_run_dir(struct engine *engine, const struct container *contai
 			   struct err *err);
 /** True when the user asked for a limit of the cgroup: whoever cannot enter the cgroup must not run in the container. */
 bool container_has_limits(const struct container *container);
+/** The object of create.json in cgroups' words; limits is released by the caller. */
+void container_read_limits(const json_t *json, struct cgroup_limits *limits,
+			   bool *ret_pids_default);
 /** config.json. New reference. */
 int container_read_config(const struct container *container, json_t **ret_config, struct err *err);
 

@@ -271,7 +271,7 @@ int start_read_extra(struct start *start, struct err *err)
 
 /* ---- cgroup ---- */
 
-static void read_limits(const json_t *json, struct cgroup_limits *limits, bool *ret_pids_default)
+void container_read_limits(const json_t *json, struct cgroup_limits *limits, bool *ret_pids_default)
 {
 	const struct {
 		const char *key;
@@ -301,7 +301,8 @@ bool container_has_limits(const struct container *container)
 	struct cgroup_limits limits = CGROUP_LIMITS_INIT;
 	bool pids_default;
 
-	read_limits(json_object_get(container->create, KEY_LIMITS), &limits, &pids_default);
+	container_read_limits(json_object_get(container->create, KEY_LIMITS), &limits,
+			      &pids_default);
 	if (pids_default)
 		limits.pids_max = -1;
 	bool any = cgroup_limits_any(&limits) || !pids_default;
@@ -327,7 +328,7 @@ int start_make_cgroup(struct start *start, struct err *err)
 			return -1;
 		parent = own;
 	}
-	read_limits(json_object_get(create, KEY_LIMITS), &limits, &pids_default);
+	container_read_limits(json_object_get(create, KEY_LIMITS), &limits, &pids_default);
 	cleanup_free char *name = xasprintf("dhow-%s", start->container->id.text);
 	status = cgroup_create((enum cgroup_manager)start->engine->options.cgroup_manager, parent,
 			       name, &limits, pids_default, &start->cgroup, err);

@@ -234,6 +234,78 @@ told() { grep -q "$1" "$T/notified" 2>/dev/null; }
 	run_fails 125 run --rm --cgroups split --cgroup-parent /x $IMAGE true
 }
 
+@test "update changes the policy and the check of a running container, and its environment from the next start on" {
+	run_ok run -d --name $C --network none -e A=1 -e B=1 --ulimit nofile=100 $IMAGE sh -c 'echo A=$A B=${B-none}; ulimit -n; exec sleep 1000'
+	run_ok update --restart on-failure:5 -e A=2 --unsetenv B --ulimit nofile=50 $C
+	eq "$out" $C
+	run_ok inspect --format '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' $C
+	eq "$out" "on-failure 5"
+	kill -9 "$(pid_of $C)"
+	wait_for 10 restarts_are $C 1
+	wait_for 10 is_state $C running
+	run_ok logs $C
+	eq "$out" $'A=1 B=1\n100\nA=2 B=none\n50'
+	run_ok update --restart no $C
+	kill -9 "$(pid_of $C)"
+	wait_for 10 is_state $C exited
+	sleep 1
+	is_state $C exited
+	run_ok update --health-cmd 'test -e /tmp/ok' --health-interval 200ms --health-retries 1 $C
+	run_ok start $C
+	wait_for 10 health_is $C unhealthy
+	run_ok update --health-cmd true $C
+	wait_for 10 health_is $C healthy
+	run_ok inspect --format '{{.Config.Healthcheck.Test}} {{.Config.Healthcheck.Interval}} {{.Config.Healthcheck.Retries}}' $C
+	eq "$out" "[CMD-SHELL true] 200000000 1"
+	run_ok update --no-healthcheck $C
+	run_fails 125 healthcheck run $C
+	run_ok update --health-cmd false --health-interval 200ms --health-on-failure kill --health-retries 2 $C
+	wait_for 10 is_state $C exited
+	run_fails 125 update --restart sometimes $C
+	has "$err" sometimes
+	run_fails 125 update --memory lots $C
+	has "$err" lots
+	run_fails 125 update --health-cmd x --no-healthcheck $C
+	run_fails 125 update --memory-swappiness 3 $C
+	run_fails 125 update --restart no $C-none
+	run_ok update --memory 64m --cpus 0.5 $C
+	run_ok update --memory-swap 128m --pids-limit 77 $C
+	run_ok inspect --format '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}' $C
+	eq "$out" "67108864 134217728 500000000 77"
+	run_ok update --memory 0 --cpus 0 $C
+	run_ok inspect --format '{{.HostConfig.Memory}} {{.HostConfig.CpuQuota}} {{.HostConfig.PidsLimit}}' $C
+	eq "$out" "0 0 77"
+}
+
+@test "a container that others need stays until they are gone, and is started before them" {
+	run_ok create --name $C-a --network none $IMAGE sleep 1000
+	run_ok create --name $C-b --network none --requires $C-a $IMAGE sleep 1000
+	run_ok create --name $C-c --network none --requires $C-b,$C-a $IMAGE sleep 1000
+	run_ok start $C-c
+	is_state $C-a running
+	is_state $C-b running
+	run_fails 125 rm -f -t 0 $C-a
+	has "$err" "$(dhow inspect --format '{{.Id}}' $C-b)"
+	run_ok stop -t 0 $C-a $C-b $C-c
+	run_fails 125 rm $C-a $C-b
+	run_ok rm $C-a $C-b $C-c
+	eq "$out" "$C-c
+$C-b
+$C-a"
+	run_ok create --name $C-a --network none $IMAGE sleep 1000
+	run_ok run -d --name $C-b --network container:$C-a $IMAGE sleep 1000
+	is_state $C-a running
+	run_ok rm -f -t 0 --depend $C-a
+	run_fails 125 inspect $C-b
+	run_ok create --name $C-a $IMAGE true
+	run_ok create --name $C-b --requires $C-a $IMAGE true
+	run_ok container prune -f
+	run_ok ps -aq
+	eq "$out" ""
+	run_fails 125 create --requires $C-none $IMAGE true
+	has "$err" "$C-none"
+}
+
 @test "many starts at once, and many deaths at once" {
 	local i pids=()
 	for i in $(seq 20); do
