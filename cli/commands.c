@@ -26,6 +26,7 @@ const struct noun nouns[] = {
 	X(cmd_cp)                                                                                  \
 	X(cmd_exec)                                                                                \
 	X(cmd_create)                                                                              \
+	X(cmd_init)                                                                                \
 	X(cmd_start)                                                                               \
 	X(cmd_stop)                                                                                \
 	X(cmd_restart)                                                                             \

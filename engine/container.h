@@ -13,7 +13,8 @@
  *	names/ESCAPED-NAME	-> ID: made with O_EXCL (link): exactly one winner of a name
  *
  * State is derived, never stored: alive held and `run` there: running (paused when the cgroup is frozen); held without `run`: initialized
- * (a start is under way); not held and `exit`: exited; not held and only `run`: exited, and the monitor was killed (code 255); neither: created. So reboot,
+ * (a start is under way); not held and `exit`: exited; not held and only `run`: exited, and the monitor was killed (code 255); neither: created. An initialized container whose lock is free was
+ * prepared by `init`, and waits for a start. So reboot,
  * SIGKILL and pid reuse need no special case.
  *
  * Verbs that change a container take its lock (containers/ID/lock) for the change only, never while waiting for its program. A directory
@@ -259,6 +260,7 @@ struct container_start_opts {
 	unsigned
 		listen_fd_count; /* so many of them, the first, are a service manager's LISTEN_FDS */
 	const char *listen_fd_names; /* its LISTEN_FDNAMES, or NULL */
+	bool init_only; /* stop before the program is executed: the next start goes on from there */
 	bool by_policy; /* the restart policy wants it: nothing is done when the user has stopped it meanwhile */
 };
 /**
@@ -272,6 +274,9 @@ struct container_start_opts {
 void container_start_ahead(struct engine *engine, const struct container_create_opts *opts);
 int container_start(struct engine *engine, struct container *container,
 		    const struct container_start_opts *opts, int *ret_attach_fd, struct err *err);
+
+/** Prepare all but the program's execution (`initialized`). ERR_STATE when it runs or is prepared already. */
+int container_init(struct engine *engine, struct container *container, struct err *err);
 
 /** What one end of an attachment does: streams of this process <-> connection. */
 struct container_attach_opts {

@@ -165,6 +165,8 @@ int runtime_sync_hooked(struct runtime_sync *sync, struct err *err);
 /** C waits until I has mounted all and is about to execute; 0, or -1 with the err of I. */
 int runtime_sync_wait_ready(struct runtime_sync *sync, struct err *err);
 int runtime_sync_go(struct runtime_sync *sync, struct err *err);
+/** An I that waits at start_listen_fd, and that sync is connected to, is not wanted any more. Closes the parent's end. */
+int runtime_sync_end(struct runtime_sync *sync, struct err *err);
 /** 0 started; -1 with the err of I (ERR_NO_COMMAND, ERR_CANNOT_RUN ...). Closes the parent's end. */
 int runtime_sync_result(struct runtime_sync *sync, struct err *err);
 

@@ -31,6 +31,8 @@ int container_state_improper(const struct container *container, const char *what
 /** container_kill(), but the restart policy holds afterwards. */
 int container_send_signal(struct engine *engine, struct container *container, int signal_number,
 			  struct err *err);
+/** End a container that `init` has prepared and that was not started: it is `created` again. Call it with the lock. */
+int container_end_prepared(struct engine *engine, struct container *container, struct err *err);
 /** End an init whose monitor was killed and that still runs, whatever became of its death signal. */
 void container_kill_orphan(const struct container *container);
 

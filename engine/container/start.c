@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -54,6 +55,7 @@ void start_init(struct start *start, struct engine *engine, struct container *co
 		.listen_fd = -1,
 		.log_dir_fd = -1,
 		.events_fd = -1,
+		.wait_fd = -1,
 		.notify_fd = -1,
 		.notify_listen_fd = -1,
 		.report_fd = -1,
@@ -100,8 +102,10 @@ static int note_restart(struct start *start, bool wanted, struct err *err)
 	return restart_count(start->container, err);
 }
 
-/* Lock, look, take the life: 1 there is nothing to do, 0 it is ours to start. */
-static int take_life(struct start *start, struct err *err)
+enum life { LIFE_FAILED = -1, LIFE_TAKEN, LIFE_OTHERS, LIFE_PREPARED };
+
+/* Lock, look, take the life: it is ours to start, or somebody has it, or there is nothing to do, or it was prepared by init. */
+static enum life take_life(struct start *start, struct err *err)
 {
 	struct container *container = start->container;
 	bool wanted;
@@ -115,12 +119,14 @@ static int take_life(struct start *start, struct err *err)
 		return -1;
 	if (start->alive_fd < 0) {
 		start->alive_fd = -1;
-		return 1;
+		/* a start that is under way would have the lock */
+		return container->state.status == CONTAINER_INITIALIZED ? LIFE_PREPARED
+									: LIFE_OTHERS;
 	}
 	int noted = note_restart(start, wanted, err);
 
 	if (noted != 0)
-		return noted;
+		return noted < 0 ? LIFE_FAILED : LIFE_OTHERS;
 	if ((unlinkat(container->dir_fd, FILE_RUN, 0) < 0 && errno != ENOENT) ||
 	    (unlinkat(container->dir_fd, FILE_EXIT, 0) < 0 && errno != ENOENT))
 		return err_sys(err, errno, "cannot remove the records of its last run");
@@ -156,6 +162,8 @@ static int prepare(struct start *start, struct err *err)
 			     &start->extra, &start->plan, err) < 0)
 		return -1;
 
+	if (start->opts->init_only && start_open_wait(start, err) < 0)
+		return -1;
 	start->events_fd = open_events(start);
 	if (start_make_cgroup(start, err) < 0)
 		return -1;
@@ -222,6 +230,8 @@ static int launch(struct start *start, struct err *err)
 		return -1;
 	/* R5: what holds the namespaces shares our memory, and the program may be allowed to trace what is in its user namespace */
 	runtime_userns_release(&start->userns);
+	if (start->opts->init_only)
+		return 0;
 	if (runtime_sync_go(&start->sync, err) < 0 || runtime_sync_result(&start->sync, err) < 0)
 		return -1;
 	return start_wait_started(start, err);
@@ -291,6 +301,8 @@ static void hand_over(struct start *start, int *ret_attach_fd)
 
 static int already_running(const struct start *start, struct err *err)
 {
+	if (start->opts->init_only)
+		return err_set(err, ERR_STATE, "it was started already");
 	if (!start->opts->attach)
 		return 0;
 	return err_set(err, ERR_STATE, "it is running already");
@@ -358,25 +370,32 @@ static int start_userns(struct start *start, struct err *err)
 
 static int start_walk(struct start *start, int *ret_attach_fd, struct err *err)
 {
-	int running;
+	enum life life;
 
 	if (start_read_config(start, err) < 0 || start_read_maps(start, err) < 0)
 		return -1;
 	if (start->new_userns && start_userns(start, err) < 0)
 		return -1;
-	running = take_life(start, err);
-	if (running < 0)
+	life = take_life(start, err);
+	if (life == LIFE_FAILED)
 		return -1;
-	if (running > 0)
+	if (life == LIFE_OTHERS || (life == LIFE_PREPARED && start->opts->init_only))
 		return already_running(start, err);
 
-	if (prepare(start, err) < 0 || launch(start, err) < 0) {
+	if (life == LIFE_PREPARED) {
+		if (start_prepared(start, err) < 0)
+			return -1;
+	} else if (prepare(start, err) < 0 || launch(start, err) < 0) {
 		roll_back(start, err);
 		return -1;
 	}
 	if (start->opts->by_policy)
 		event_container(start->engine, start->container, EVENT_RESTART);
-	event_container(start->engine, start->container, EVENT_START);
+	/* the container's init has a copy of each of our descriptors as long as it waits */
+	if (start->opts->init_only && flock(start->lock_fd, LOCK_UN) < 0)
+		return err_sys(err, errno, "cannot unlock the container");
+	if (!start->opts->init_only)
+		event_container(start->engine, start->container, EVENT_START);
 	remember_copy_ups(start);
 	hand_over(start, ret_attach_fd);
 	return 0;

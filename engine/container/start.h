@@ -45,6 +45,7 @@ struct start {
 
 	char *run_path; /* the container's runtime directory */
 	int run_fd;
+	int wait_fd; /* init: the container's init listens here for the start */
 	int lock_fd, alive_fd, listen_fd, log_dir_fd, events_fd;
 	enum log_driver log_driver;
 	int notify_fd, notify_listen_fd;
@@ -104,8 +105,17 @@ int start_open_log(struct start *start, struct err *err);
 /** The service manager's sockets; what the container gets of them is put into start->config. */
 int start_open_notify(struct start *start, struct err *err);
 
+/* start_prepared.c */
+
+/** init_only: the socket that the container's init waits at. */
+int start_open_wait(struct start *start, struct err *err);
+/** Go on with a container that init has prepared. The lock is held. */
+int start_prepared(struct start *start, struct err *err);
+
 /* start_monitor.c */
 
+/** What the client is there for, sent ahead. */
+int start_send_hello(struct start *start, struct err *err);
 /** Pipes, sockets, the client's first packets. */
 int start_open_streams(struct start *start, struct err *err);
 /** Fork the monitor, which makes the init; start->init_pid is set. */

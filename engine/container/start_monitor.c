@@ -75,7 +75,7 @@ static int open_container_streams(struct start *start, struct err *err)
 }
 
 /* Sent before there is anybody to read them, so that the monitor has read them before the program runs. */
-static int send_hello(struct start *start, struct err *err)
+int start_send_hello(struct start *start, struct err *err)
 {
 	const struct container_start_opts *opts = start->opts;
 	char packet[1 + sizeof(struct attach_hello)] = { ATTACH_HELLO };
@@ -109,7 +109,7 @@ int start_open_streams(struct start *start, struct err *err)
 	start->listen_fd = monitor_listen(start->run_fd, SOCKET_ATTACH);
 	if (start->listen_fd < 0)
 		return err_sys(err, -start->listen_fd, "cannot listen for those who attach");
-	return send_hello(start, err);
+	return start_send_hello(start, err);
 }
 
 /* ---- the fork ---- */
@@ -204,6 +204,7 @@ static void monitor_start_init(struct monitor_start *monitor, struct start *star
 			.columns = start->opts->columns,
 			.started_fd = start->started.inner_fd,
 			.cgroup_fd = start->cgroup.dir_fd,
+			.start_listen_fd = start->wait_fd >= 0 ? &start->wait_fd : NULL,
 			.userns = start->new_userns ? &start->userns : NULL,
 		},
 		.fds = {
@@ -342,6 +343,7 @@ void start_close_all(struct start *start)
 	fd_close(&start->report_fd);
 	fd_close(&start->log_dir_fd);
 	fd_close(&start->events_fd);
+	fd_close(&start->wait_fd);
 	fd_close(&start->notify_fd);
 	fd_close(&start->notify_listen_fd);
 	fd_close(&start->run_fd);

@@ -137,12 +137,16 @@ static int stop_running(struct engine *engine, struct container *container, int6
 	return end_by_force(container, connection_fd, pid_fd, err);
 }
 
-/* A start holds the container's lock until it is running or has failed. */
-static int wait_for_start(struct container *container, struct err *err)
+/* A start holds the container's lock until it is running or has failed. What `init` has prepared is given up. */
+static int wait_for_start(struct engine *engine, struct container *container, struct err *err)
 {
 	cleanup_fd int lock_fd = lock_take(container->dir_fd, FILE_LOCK, true, err);
 
-	if (lock_fd < 0)
+	if (lock_fd < 0 || container_refresh(container, err) < 0)
+		return -1;
+	if (container->state.status != CONTAINER_INITIALIZED)
+		return 0;
+	if (container_end_prepared(engine, container, err) < 0)
 		return -1;
 	return container_refresh(container, err);
 }
@@ -159,7 +163,8 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 	/* first, so that a restart by its policy is not made or is seen here */
 	if (restart_stop(container, err) < 0 || container_refresh(container, err) < 0)
 		return -1;
-	if (container->state.status == CONTAINER_INITIALIZED && wait_for_start(container, err) < 0)
+	if (container->state.status == CONTAINER_INITIALIZED &&
+	    wait_for_start(engine, container, err) < 0)
 		return err_wrap(err, "cannot stop container '%s'", container->name);
 	if (!container_is_up(container)) {
 		container_kill_orphan(container);

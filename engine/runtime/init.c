@@ -124,6 +124,8 @@ static int wait_for_start(struct init *init, struct err *err)
 			return 0;
 		}
 		close(fd);
+		if (word == SYNC_END)
+			return err_set(err, ERR_STATE, "it is not wanted any more");
 	}
 }
 

@@ -114,6 +114,14 @@ int runtime_sync_go(struct runtime_sync *sync, struct err *err)
 	return say(sync, SYNC_GO, err);
 }
 
+int runtime_sync_end(struct runtime_sync *sync, struct err *err)
+{
+	int status = say(sync, SYNC_END, err);
+
+	fd_close(&sync->parent_fd);
+	return status;
+}
+
 int runtime_sync_result(struct runtime_sync *sync, struct err *err)
 {
 	int word;

@@ -9,6 +9,7 @@
  *	C -> I	'h'		the hooks have run
  *	I -> C	'r'		all is mounted, the command is found
  *	C -> I	'g'		go
+ *	C -> I	'e'		end: only where I waits for whoever connects (struct runtime_io), and nobody wants it any more
  *	I -> C	struct err	it failed; nothing comes after it
  *	I -> C	end of file	the program runs (close-on-exec), or I was killed
  */
@@ -22,6 +23,7 @@
 #define SYNC_HOOKED  'h'
 #define SYNC_READY   'r'
 #define SYNC_GO	     'g'
+#define SYNC_END     'e'
 
 /** Wait for a packet. C that goes away ends this process. */
 int sync_child_wait(int child_fd, char what, struct err *err);

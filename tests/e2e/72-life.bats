@@ -267,6 +267,7 @@ told() { grep -q "$1" "$T/notified" 2>/dev/null; }
 	has "$err" lots
 	run_fails 125 update --health-cmd x --no-healthcheck $C
 	run_fails 125 update --memory-swappiness 3 $C
+	has "$err" --memory-swappiness
 	run_fails 125 update --restart no $C-none
 	run_ok update --memory 64m --cpus 0.5 $C
 	run_ok update --memory-swap 128m --pids-limit 77 $C
@@ -305,6 +306,42 @@ $C-a"
 	run_fails 125 create --requires $C-none $IMAGE true
 	has "$err" "$C-none"
 }
+
+@test "init prepares all but the program; start, stop and rm go on from there" {
+	run_ok create --name $C --network none $IMAGE sh -c 'echo out; exit 3'
+	run_ok init $C
+	is_state $C initialized
+	run_ok logs $C
+	eq "$out" ""
+	run_fails 125 init $C
+	run_exits 3 start -a $C
+	eq "$out" out
+	run_ok init $C
+	is_state $C initialized
+	run_ok stop $C
+	is_state $C created
+	run_ok init $C
+	run_ok rm -f -t 0 $C
+	run_ok create --name $C --network none $IMAGE /no/such/program
+	run_ok init $C
+	run_fails 127 start $C
+	is_state $C created
+	run_ok create --name $C-k --network none $IMAGE sleep 1000
+	run_ok init $C-k
+	pkill -9 -u "$(id -u)" -f "^dhow-monitor $(dhow inspect --format '{{.Id}}' $C-k)"
+	wait_for 5 is_state $C-k created
+	run_ok start $C-k
+	is_state $C-k running
+	run_fails 125 init $C-k
+	run_ok create --name $C-t --network none -t $IMAGE stty size
+	run_ok init $C-t
+	run_ok start $C-t
+	wait_for 5 is_state $C-t exited
+	run_ok events --stream=false --filter container=$C-t --format '{{.Status}}'
+	eq "$out" $'create\ninit\nstart\ndied'
+	wait_for 5 no_prepared
+}
+no_prepared() { ! pgrep -u "$(id -u)" -f "^dhow-monitor" >/dev/null || [ "$(dhow ps -q | wc -l)" = "$(pgrep -u "$(id -u)" -cf ^dhow-monitor)" ]; }
 
 @test "many starts at once, and many deaths at once" {
 	local i pids=()
