@@ -33,7 +33,7 @@ static int kill_run(struct cli *cli, void *opts_, const struct strv *args, struc
 
 	if (parse_signal(opts->signal, &number) < 0)
 		return err_set(err, ERR_USAGE,
-			       "invalid argument '%s' for '-s, --signal': no such signal",
+			       "invalid signal: %s (-s, --signal takes a name or a number)",
 			       opts->signal);
 	return select_each(cli, &request, kill_one, &number, err);
 }

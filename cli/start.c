@@ -65,6 +65,9 @@ static int start_run(struct cli *cli, void *opts_, const struct strv *args, stru
 		.latest = opts->select.latest,
 		.filters = &opts->select.filters,
 		.cidfiles = &opts->select.cidfiles,
+		/* what runs was not started by us, so it is not named */
+		.states = 1U << CONTAINER_CREATED | 1U << CONTAINER_INITIALIZED |
+			  1U << CONTAINER_EXITED,
 	};
 
 	static const struct strv none = STRV_INIT;

@@ -69,6 +69,12 @@ static int wait_one(struct cli *cli, const char *text, const struct wait_opts *o
 		(void)printf("-1\n");
 		return 0;
 	}
+	/* who only asks for its end need not wait for a container that has never run, as with docker and podman */
+	if (status == 0 && opts->conditions.count == 0 &&
+	    container->state.status == CONTAINER_CREATED) {
+		(void)printf("0\n");
+		return 0;
+	}
 	if (status < 0 ||
 	    container_wait(cli->engine, container, conditions, interval_ms, &exit_code, &err) < 0)
 		return cli_error(cli, &err);

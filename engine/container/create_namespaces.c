@@ -355,7 +355,9 @@ static int groups_and_users(struct create *create, struct err *err)
 	if (strv_contains(&opts->group_add, "keep-groups")) {
 		if (opts->group_add.count > 1)
 			return err_set(err, ERR_USAGE,
-				       "--group-add keep-groups cannot be used with other groups");
+				       "the '--group-add keep-groups' option is not allowed with "
+				       "any other "
+				       "--group-add options");
 		json_put_bool(runtime, KEY_KEEP_GROUPS, true);
 		json_put(runtime, KEY_GROUP_ADD, json_array());
 	}

@@ -226,7 +226,23 @@ static bool test_restart_policy(const struct filter_value *value, const struct c
 	const char *policy =
 		json_get_string(container->create, "no", KEY_RESTART, KEY_POLICY, NULL);
 
-	return str_equal(*policy == '\0' ? "no" : policy, value->text);
+	if (*policy == '\0' || str_equal(policy, "no"))
+		return str_equal(value->text, "no") || str_equal(value->text, "none");
+	return str_equal(policy, value->text);
+}
+
+static int check_restart_policy(struct engine *engine, struct filter_value *value, struct err *err)
+{
+	static const char *const policies[] = { "no", "none", "always", "on-failure",
+						"unless-stopped" };
+
+	(void)engine;
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+		if (str_equal(value->text, policies[i]))
+			return 0;
+	}
+	err_set(err, ERR_USAGE, "invalid filter value 'restart-policy=%s'", value->text);
+	return err_hint(err, "Use no, on-failure, always or unless-stopped.");
 }
 
 static int check_should_start(struct engine *engine, struct filter_value *value, struct err *err)
@@ -272,7 +288,7 @@ static const struct filter_key filter_keys[] = {
 	{ "volume", false, NULL, test_volume },
 	{ "network", false, NULL, test_network },
 	{ "command", false, check_regex, test_command },
-	{ "restart-policy", false, NULL, test_restart_policy },
+	{ "restart-policy", false, check_restart_policy, test_restart_policy },
 	{ "should-start", false, check_should_start, test_should_start },
 	{ "health", false, check_health, test_health },
 };

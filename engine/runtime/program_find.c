@@ -49,7 +49,7 @@ static int cannot_run(const char *file, int errno_value, struct err *err)
 			       shown.data);
 	case EACCES:
 	case EPERM:
-		err_set(err, ERR_CANNOT_RUN, "cannot run '%s': permission denied", shown.data);
+		err_set(err, ERR_CANNOT_RUN, "cannot execute '%s': permission denied", shown.data);
 		return err_hint(err, "The file must be executable for the user of the container.");
 	default:
 		err_sys(err, errno_value, "cannot run '%s'", shown.data);

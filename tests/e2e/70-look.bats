@@ -183,3 +183,18 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 	eq "$(cat "$T/o")" hi
 	run_fails 125 --events-backend journald ps
 }
+
+@test "wait, start and filters answer as scripts expect" {
+	run_ok create --name $C --network none $IMAGE sleep 1000
+	run_ok wait $C
+	eq "$out" 0
+	run_ok run -d --name $C-up --network none --restart always $IMAGE sleep 1000
+	run_ok start --all
+	eq "$out" "$(dhow inspect --format '{{.Id}}' $C)"
+	run_ok ps -a --filter restart-policy=no --format '{{.Names}}'
+	eq "$out" $C
+	run_fails 125 start --filter restart-policy=nonsense
+	has "$err" nonsense
+	run_fails 125 kill -s 0 $C-up
+	has "$err" "invalid signal: 0"
+}
