@@ -47,6 +47,26 @@ struct volume_create_opts {
 	struct strv labels, options;
 };
 
+/* A tmpfs is what a user can mount; each container that uses the volume has its own. */
+static int check_volume_options(const struct strv *options, struct err *err)
+{
+	bool is_tmpfs = strv_contains(options, "type=tmpfs");
+
+	for (size_t i = 0; i < options->count; i++) {
+		const char *text = options->items[i];
+
+		if (is_tmpfs && (str_equal(text, "type=tmpfs") || str_after(text, "o=") != NULL ||
+				 str_equal(text, "device=tmpfs")))
+			continue;
+		err_set(err, ERR_UNSUPPORTED, "volume option '%s' is not supported", text);
+		return err_hint(err,
+				"Volumes are directories, or with type=tmpfs, device=tmpfs and "
+				"o=size=...,mode=... file systems in memory. A directory of the "
+				"host needs no volume: -v /DIR:/TARGET.");
+	}
+	return 0;
+}
+
 static int volume_create_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct volume_create_opts *opts = opts_;
@@ -57,11 +77,8 @@ static int volume_create_run(struct cli *cli, void *opts_, const struct strv *ar
 		err_set(err, ERR_UNSUPPORTED, "volume driver '%s' is not supported", opts->driver);
 		return err_hint(err, "The driver is 'local'.");
 	}
-	/* mount options would need a mount that only root can make */
-	if (opts->options.count > 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "volume option '%s' is not supported: volumes are plain directories",
-			       opts->options.items[0]);
+	if (check_volume_options(&opts->options, err) < 0)
+		return -1;
 	if (volume_create(cli->engine->store, name, &opts->labels, &opts->options, false, &volume,
 			  err) < 0) {
 		if (err->kind != ERR_EXISTS || !(opts->ignore || cli->as_docker))
@@ -80,7 +97,7 @@ static const struct opt volume_create_opts[] = {
 	OPT_STRING('d', "driver", C, driver, "DRIVER", "only local"),
 	OPT_FLAG(0, "ignore", C, ignore, "one that is there already is no error"),
 	OPT_LIST('l', "label", C, labels, "NAME=VALUE", "label the volume"),
-	OPT_LIST('o', "opt", C, options, "NAME=VALUE", "options of the driver; local has none"),
+	OPT_LIST('o', "opt", C, options, "NAME=VALUE", "type=tmpfs, device=tmpfs, o=size=SIZE,..."),
 	OPT_REFUSED_VALUE(0, "uid", "the first container's image decides who owns it"),
 	OPT_REFUSED_VALUE(0, "gid", "the first container's image decides who owns it"),
 	OPT_REFUSED_VALUE(0, "availability", NO_CLUSTER),

@@ -194,6 +194,27 @@ struct made_volumes {
 	struct strv names;
 };
 
+/* volume create --opt type=tmpfs --opt o=WORDS: the words are those of --tmpfs. */
+static int volume_tmpfs(struct create_mount *mount, const struct volume *volume, struct err *err)
+{
+	struct create_mount words = { .type = xstrdup("tmpfs"), .no_copy = true };
+	cleanup_strv struct strv items = STRV_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < volume->options.count; i++)
+		if (str_after(volume->options.items[i], "o=") != NULL)
+			strv_split(&items, str_after(volume->options.items[i], "o="), ',');
+	for (size_t i = 0; i < items.count && rc == 0; i++)
+		rc = create_tmpfs_word(&words, items.items[i], volume->name, err);
+	if (rc == 0) {
+		create_tmpfs_finish(&words);
+		strv_copy(&mount->tmpfs_options, &words.options);
+		strv_add(&mount->tmpfs_options, mount->read_only ? "ro" : "rw");
+	}
+	create_mount_release(&words);
+	return rc < 0 ? err_wrap(err, "in the options of volume '%s'", volume->name) : 0;
+}
+
 static int apply_volume(struct create *create, struct create_mount *mount, struct strv *made,
 			struct err *err)
 {
@@ -215,6 +236,11 @@ static int apply_volume(struct create *create, struct create_mount *mount, struc
 	free(mount->source);
 	mount->source = xstrdup(volume->name);
 	mount->mount_point = xstrdup(volume->mount_point);
+	if (strv_contains(&volume->options, "type=tmpfs")) {
+		mount->is_tmpfs = true;
+		mount->copy_up = false;
+		return volume_tmpfs(mount, volume, err);
+	}
 	if (mount->subpath != NULL) {
 		cleanup_fd int data_fd = volume_open(store, volume, err);
 		if (data_fd < 0)
@@ -312,7 +338,10 @@ static int apply_mounts(struct create *create, struct strv *made, struct err *er
 			: mount->subpath == NULL
 				? xstrdup(mount->mount_point)
 				: xasprintf("%s/%s", mount->mount_point, mount->subpath);
-		if (viewed == 0)
+		if (viewed == 0 && mount->is_tmpfs)
+			create_spec_mount(create, mount->destination, "tmpfs", "tmpfs",
+					  &mount->tmpfs_options);
+		else if (viewed == 0)
 			create_spec_mount(create, mount->destination, volume ? "bind" : mount->type,
 					  source, &mount->options);
 		if (!mount->hidden &&

@@ -28,9 +28,11 @@ struct create_mount {
 	bool overlay;	   /* O: what is written stays in the container */
 	bool change_owner; /* U: the tree is given to the container's user */
 	char *subpath;
-	char *upper_path, *work_path;	    /* of an overlay, when the user named them */
-	char *mount_point;		    /* a volume's directory, once it is made */
-	struct image *image;		    /* of a mount of type image */
+	char *upper_path, *work_path; /* of an overlay, when the user named them */
+	char *mount_point;	      /* a volume's directory, once it is made */
+	struct image *image;	      /* of a mount of type image */
+	bool is_tmpfs; /* a volume made with type=tmpfs: each container has its own, with these options */
+	struct strv tmpfs_options;
 	struct strv labels, volume_options; /* of a volume that has to be made */
 };
 

@@ -30,6 +30,7 @@ void create_mount_release(struct create_mount *mount)
 	free(mount->mount_point);
 	strv_release(&mount->options);
 	strv_release(&mount->labels);
+	strv_release(&mount->tmpfs_options);
 	strv_release(&mount->volume_options);
 	*mount = (struct create_mount){ 0 };
 }
@@ -155,6 +156,18 @@ static int check_words(const struct create_mount *mount, const char *whole, stru
 			       "the options 'O' and 'U' in '%s' exclude each other: an overlay "
 			       "leaves the directory below it as it is",
 			       whole);
+	const char *propagation = NULL;
+	for (size_t i = 0; i < mount->options.count; i++) {
+		const struct strv one = { &mount->options.items[i], 1, 1 };
+
+		if (!create_mount_has_propagation(&one))
+			continue;
+		if (propagation != NULL && !str_equal(propagation, mount->options.items[i]))
+			return err_set(err, ERR_USAGE,
+				       "the options '%s' and '%s' in '%s' exclude each other",
+				       propagation, mount->options.items[i], whole);
+		propagation = mount->options.items[i];
+	}
 	if (mount->overlay && mount->subpath != NULL)
 		return err_set(err, ERR_USAGE,
 			       "the option 'O' and a subpath in '%s' exclude each other", whole);

@@ -133,3 +133,15 @@ $(id -u)"
 	run_fails 125 $R -v "$T/tree:/d" --tmpfs /d $IMAGE true
 	has "$err" "/d"
 }
+
+@test "a volume of type tmpfs is bounded, and empty in each container" {
+	run_ok volume create --opt type=tmpfs --opt device=tmpfs --opt o=size=2m v
+	run_ok $R -v v:/d $IMAGE sh -c 'touch /d/x; grep " /d " /proc/mounts'
+	has "$out" size=2048k
+	run_ok $R -v v:/d $IMAGE ls /d
+	eq "$out" ""
+	run_fails 125 volume create --opt type=nfs w
+	has "$err" "type=nfs"
+	run_fails 125 $R -v "$T:/d:shared,private" $IMAGE true
+	has "$err" "exclude each other"
+}
