@@ -264,15 +264,21 @@ static int source_connect(struct engine *engine, struct source *source, struct e
 {
 	if (container_refresh(source->container, err) < 0)
 		return -1;
-	source->restarting = source->container->state.status == CONTAINER_INITIALIZED ||
-			     container_should_restart(source->container);
+	source->restarting = container_should_restart(source->container);
+	/* the last restart may have been counted between both looks: then its life is taken by now */
+	if (!source->restarting && container_refresh(source->container, err) < 0)
+		return -1;
+	source->restarting |= source->container->state.status == CONTAINER_INITIALIZED;
 	if (!container_is_up(source->container))
 		return 0;
 	source->connection_fd = container_connect(engine, source->container, err);
 	if (source->connection_fd == -1)
 		return -1;
-	if (source->connection_fd < 0)
+	if (source->connection_fd < 0) {
+		/* a start that has just begun: its records are the old ones yet */
 		source->connection_fd = -1;
+		source->restarting = true;
+	}
 	return 0;
 }
 
