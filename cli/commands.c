@@ -15,6 +15,7 @@ const struct noun nouns[] = {
 	{ "buildx", "Build images, as docker says it" },
 	{ "volume", "Manage volumes" },
 	{ "secret", "Manage secrets" },
+	{ "generate", "Write units of systemd" },
 	{ "context", "The one place where docker's tools find dhow" },
 	{ "healthcheck", "Run health checks" },
 	{ "system", "Look at this installation" },
@@ -100,6 +101,7 @@ const struct noun nouns[] = {
 	X(cmd_secret_exists)                                                                       \
 	X(cmd_secret_rm)                                                                           \
 	X(cmd_healthcheck_run)                                                                     \
+	X(cmd_generate_systemd)                                                                    \
 	X(cmd_context_ls)                                                                          \
 	X(cmd_context_show)                                                                        \
 	X(cmd_context_use)                                                                         \

@@ -166,6 +166,8 @@ struct container_list {
 void container_list_release(struct container_list *list);
 #define cleanup_container_list __attribute__((cleanup(container_list_release)))
 
+/** Where the monitor of the container writes its process id at each start; not for one that is removed at its end. Yours. */
+char *container_pid_file(const struct engine *engine, const struct container *container);
 /** By full name, id, or unique id prefix: 1 found, 0 not, -1 (ERR_AMBIGUOUS). */
 int container_find(struct engine *engine, const char *text, struct container **ret_container,
 		   struct err *err);

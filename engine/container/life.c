@@ -57,6 +57,15 @@ int container_connect(struct engine *engine, const struct container *container, 
 	return fd;
 }
 
+char *container_pid_file(const struct engine *engine, const struct container *container)
+{
+	const char *asked = json_get_string(container->create, NULL, KEY_CONMON_PID_FILE, NULL);
+
+	return asked != NULL ? xstrdup(asked)
+			     : xasprintf("%s/" RUN_CONTAINERS "/%s/" FILE_MONITOR_PID,
+					 engine->store->run_path, container->id.text);
+}
+
 int container_hello(int connection_fd, const struct attach_hello *hello)
 {
 	char packet[1 + sizeof(*hello)] = { ATTACH_HELLO };

@@ -78,6 +78,7 @@
 
 /* below the runtime directory: RUN_CONTAINERS/ID, with the attach socket and the network helper's files */
 #define RUN_CONTAINERS "containers"
+#define FILE_MONITOR_PID "conmon.pid"
 #define SOCKET_ATTACH  "attach"
 #define DIR_EXEC       "exec" /* detached exec sessions: a record {"pid", "startTicks"} by id */
 

@@ -84,6 +84,7 @@ void start_release(struct start *start)
 	idmaps_release(&start->maps);
 	json_decref(start->config);
 	free(start->run_path);
+	free(start->pid_path);
 	free(start->log_name);
 	free(start->journal_fields);
 	fd_close(&start->lock_fd);

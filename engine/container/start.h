@@ -44,6 +44,7 @@ struct start {
 	bool network_started;
 
 	char *run_path; /* the container's runtime directory */
+	char *pid_path; /* where the monitor writes its process id; NULL: nowhere */
 	int run_fd;
 	int wait_fd; /* init: the container's init listens here for the start */
 	int lock_fd, alive_fd, listen_fd, log_dir_fd, events_fd;

@@ -121,6 +121,10 @@ static void fill_config(struct start *start, struct monitor_config *config)
 
 	struct restarts restarts;
 
+	/* one that is removed at its end has no unit that starts it */
+	if (!start->container->remove_at_exit ||
+	    json_get_string(create, NULL, KEY_CONMON_PID_FILE, NULL) != NULL)
+		start->pid_path = container_pid_file(start->engine, start->container);
 	*config = (struct monitor_config){
 		.container_id = start->container->id.text,
 		.log_driver = start->log_driver,
@@ -135,7 +139,7 @@ static void fill_config(struct start *start, struct monitor_config *config)
 		.notify = start->notify,
 		.cgroup_path = start->cgroup.path,
 		.pid_file = json_get_string(create, NULL, KEY_PID_FILE, NULL),
-		.conmon_pid_file = json_get_string(create, NULL, KEY_CONMON_PID_FILE, NULL),
+		.conmon_pid_file = start->pid_path,
 	};
 	restarts_read(start->container, &restarts);
 	restart_policy(start->container, &restarts, &config->policy);
