@@ -74,7 +74,7 @@ help:
 	@echo 'make fuzz F=NAME           fuzz one parser with clang (FUZZ_ARGS=-max_total_time=60)'
 	@echo 'make check-includes lint   direction of includes; format and static checks'
 	@echo 'make deps                  install what building and running needs (Debian, as root)'
-	@echo 'make install demo bench clean; install DOCKER=1 also makes the name docker'
+	@echo 'make install demo bench docs clean; install DOCKER=1 also makes the name docker'
 
 # --- objects and libraries ---
 # the command line of the compiler is remembered: other flags make everything anew, another makefile does not
@@ -169,7 +169,6 @@ demo: deps
 
 docs: all
 	tests/options-table.sh $(BUILD)/dhow >docs/options.md
-
 bench: all
 	BUILD=$(BUILD) tests/bench.sh
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
@@ -177,13 +176,12 @@ lint: check-includes
 	clang-format --dry-run -Werror $(SOURCES)
 	@for header in $(filter %.h,$(SOURCES)); do \
 		clang $(CPPFLAGS_ALL) -std=gnu11 -Itests/unit -fsyntax-only -Wdocumentation -Werror -x c $$header || exit 1; done
-
 deps deps-test:
 	@sh tests/deps.sh $(if $(filter deps-test,$@),--test)
 
 # --- install ---
 INSTALL_TO := $(DESTDIR)$(PREFIX)
-HELPERS := $(foreach binary,$(BINARIES),$(if $(findstring /libexec/dhow/,$(binary)),$(binary)))
+HELPERS := $(filter %/dhow/transfer %/dhow/monitor %/dhow/init %/dhow/host,$(BINARIES))
 # source:destination below share/
 SHARED := $(foreach page,$(wildcard docs/*.1),$(page):man/man1/$(notdir $(page))) \
 	$(patsubst %,%:bash-completion/completions/dhow,$(wildcard completions/dhow.bash)) \
@@ -198,5 +196,4 @@ install: all
 
 clean:
 	rm -rf build build-san build-fuzz
-
 -include $(shell find $(BUILD)/obj $(BUILD)/small -name '*.d' 2>/dev/null)

@@ -89,9 +89,16 @@ static void json_give(void *data)
 	free_pieces[piece->list] = piece;
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED true /* the sanitizer looks after each piece */
+#elif defined(__has_feature)
+#define WATCHED __has_feature(address_sanitizer)
+#else
+#define WATCHED false
+#endif
+
 void json_alloc_start(void)
 {
-#ifndef __SANITIZE_ADDRESS__ /* it watches each piece */
-	json_set_alloc_funcs(json_take, json_give);
-#endif
+	if (!WATCHED)
+		json_set_alloc_funcs(json_take, json_give);
 }

@@ -15,6 +15,7 @@ const struct noun nouns[] = {
 	{ "buildx", "Build images, as docker says it" },
 	{ "volume", "Manage volumes" },
 	{ "secret", "Manage secrets" },
+	{ "network", "Look for networks" },
 	{ "generate", "Write units of systemd" },
 	{ "context", "The one place where docker's tools find dhow" },
 	{ "healthcheck", "Run health checks" },
@@ -100,6 +101,11 @@ const struct noun nouns[] = {
 	X(cmd_secret_inspect)                                                                      \
 	X(cmd_secret_exists)                                                                       \
 	X(cmd_secret_rm)                                                                           \
+	X(cmd_network_ls)                                                                          \
+	X(cmd_network_exists)                                                                      \
+	X(cmd_network_inspect)                                                                     \
+	X(cmd_network_rm)                                                                          \
+	X(cmd_network_prune)                                                                       \
 	X(cmd_healthcheck_run)                                                                     \
 	X(cmd_generate_systemd)                                                                    \
 	X(cmd_context_ls)                                                                          \

@@ -11,8 +11,11 @@
 
 #include <stddef.h>
 
-#define NO_REMOTE     "there is no engine elsewhere: dhow works on this machine only"
-#define NO_SWARM      "dhow runs containers on one machine and is no cluster"
+#define NO_REMOTE "there is no engine elsewhere: dhow works on this machine only"
+#define NO_SWARM  "dhow runs containers on one machine and is no cluster"
+#define NO_NETWORKS                                                                                \
+	"each container has a network of its own, by slirp4netns: publish ports with -p, or join " \
+	"another one's with --network container:NAME"
 #define NO_CHECKPOINT "the kernel lets only root checkpoint and restore processes"
 
 const struct refused_command refused_commands[] = {
@@ -31,6 +34,11 @@ const struct refused_command refused_commands[] = {
 	{ "container restore", NO_CHECKPOINT },
 	{ "container runlabel",
 	  "an image does not choose what is run on the host: say the command yourself" },
+	{ "network create", NO_NETWORKS },
+	{ "network connect", NO_NETWORKS },
+	{ "network disconnect", NO_NETWORKS },
+	{ "network reload", NO_NETWORKS },
+	{ "network update", NO_NETWORKS },
 	{ "swarm", NO_SWARM },
 	{ "service", NO_SWARM },
 	{ "stack", NO_SWARM },

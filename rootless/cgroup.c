@@ -348,6 +348,17 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 	return create_below(parent, name, limits, pids_is_default, ret_cgroup, err);
 }
 
+/* Make it, and go there. 0 or -errno. */
+static int enter_child(int parent_fd, const char *name)
+{
+	cleanup_fd int dir_fd = -1;
+
+	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	dir_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir_fd < 0 ? -errno : cgroup_write(dir_fd, "cgroup.procs", "0");
+}
+
 int cgroup_split(char **ret_parent, struct err *err)
 {
 	static const char name[] = "/supervisor";
@@ -367,20 +378,13 @@ int cgroup_split(char **ret_parent, struct err *err)
 	cleanup_fd int parent_fd = open_path(root_fd, own, O_RDONLY | O_DIRECTORY);
 	if (parent_fd < 0)
 		return err_sys(err, -parent_fd, "cannot open the own cgroup '%s'", own);
-	if (mkdirat(parent_fd, name + 1, 0755) < 0 && errno != EEXIST)
-		goto denied;
-	cleanup_fd int dir_fd = openat(parent_fd, name + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int status = dir_fd < 0 ? -errno : cgroup_write(dir_fd, "cgroup.procs", "0");
+	int status = enter_child(parent_fd, name + 1);
 	if (status < 0) {
-		errno = -status;
-		goto denied;
+		err_sys(err, -status, "cannot split the own cgroup '%s'", own);
+		return err_hint(err, "It must be delegated: a unit of systemd says Delegate=yes.");
 	}
 	*ret_parent = TAKE_PTR(own);
 	return 0;
-
-denied:
-	err_sys(err, errno, "cannot split the own cgroup '%s'", own);
-	return err_hint(err, "It must be delegated: a unit of systemd says Delegate=yes.");
 }
 
 int cgroup_open(const char *path, struct cgroup *ret_cgroup, struct err *err)

@@ -198,3 +198,13 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 	run_fails 125 kill -s 0 $C-up
 	has "$err" "invalid signal: 0"
 }
+
+@test "who asks for networks hears that there are none, and why one cannot be made" {
+	run_ok network ls --format '{{.Name}}'
+	eq "$out" ""
+	run_exits 1 network exists podman
+	run_ok network prune -f
+	run_fails 125 network create $C
+	has "$err" slirp4netns
+	run ! dhow network inspect $C
+}
