@@ -56,6 +56,8 @@ int docker_environment(const struct global_opts *global, struct err *err)
 	return 0;
 }
 
+#define IMAGE_NOT_KNOWN ": image not known"
+
 /* The first name between quotes, single or double; false when there is none. */
 static bool quoted(const char *text, const char **ret_name, size_t *ret_length)
 {
@@ -85,6 +87,13 @@ void docker_error(const struct err *err, struct strbuf *out)
 	/* what the words of the command line are wrong about, and what the one inside a daemon would say */
 	if (err->kind == ERR_USAGE) {
 		strbuf_addf(out, "Error: %s", err->msg);
+		return;
+	}
+	/* "NAME: image not known" */
+	if (err->kind == ERR_NOT_FOUND && str_ends_with(err->msg, IMAGE_NOT_KNOWN) &&
+	    strpbrk(err->msg, "'\"") == NULL) {
+		strbuf_addf(out, "Error response from daemon: No such image: %.*s",
+			    (int)(strlen(err->msg) - strlen(IMAGE_NOT_KNOWN)), err->msg);
 		return;
 	}
 	for (size_t i = 0; err->kind == ERR_NOT_FOUND && i < ARRAY_SIZE(kinds); i++) {

@@ -97,7 +97,7 @@ static const struct opt volume_create_opts[] = {
 	OPT_STRING('d', "driver", C, driver, "DRIVER", "only local"),
 	OPT_FLAG(0, "ignore", C, ignore, "one that is there already is no error"),
 	OPT_LIST('l', "label", C, labels, "NAME=VALUE", "label the volume"),
-	OPT_LIST('o', "opt", C, options, "NAME=VALUE", "type=tmpfs, device=tmpfs, o=size=SIZE,..."),
+	OPT_LIST('o', "opt", C, options, "NAME=VALUE", "type=tmpfs, device=tmpfs, o=size=SIZE and other options of mount"),
 	OPT_REFUSED_VALUE(0, "uid", "the first container's image decides who owns it"),
 	OPT_REFUSED_VALUE(0, "gid", "the first container's image decides who owns it"),
 	OPT_REFUSED_VALUE(0, "availability", NO_CLUSTER),

@@ -177,6 +177,26 @@ static const char *label_signal(int number, char text[32])
 	return text;
 }
 
+/* The arguments without the entrypoint that they follow; null: there are none. */
+static json_t *own_command(const json_t *create)
+{
+	json_t *argv = json_object_get(create, KEY_ARGV);
+	const json_t *entrypoint = json_object_get(create, "entrypoint");
+	size_t skip = json_array_size(entrypoint);
+	json_t *command;
+
+	if (skip >= json_array_size(argv))
+		return skip == 0 ? copy_or_null(argv) : json_null();
+	for (size_t i = 0; i < skip; i++) {
+		if (!json_equal(json_array_get(argv, i), json_array_get(entrypoint, i)))
+			return copy_or_null(argv);
+	}
+	command = json_array();
+	for (size_t i = skip; i < json_array_size(argv); i++)
+		json_array_append(command, json_array_get(argv, i));
+	return command;
+}
+
 static json_t *inspect_config(const struct inspect *inspect)
 {
 	const json_t *create = inspect->create;
@@ -197,7 +217,7 @@ static json_t *inspect_config(const struct inspect *inspect)
 	json_put_bool(object, "OpenStdin", inspect->container->interactive);
 	json_put_bool(object, "StdinOnce", false);
 	json_put(object, "Env", copy_or_list(json_at(inspect->spec, "process", "env", NULL)));
-	json_put(object, "Cmd", copy_or_null(json_object_get(create, KEY_ARGV)));
+	json_put(object, "Cmd", own_command(create));
 	json_put_string(object, "Image", inspect->container->image_name);
 	json_put(object, "Volumes", json_null());
 	json_put_string(object, "WorkingDir",

@@ -107,7 +107,7 @@ $(id -u)"
 	run_ok $R --tmpfs /www:mode=700,size=1m $IMAGE sh -c 'cat /www/index.html; stat -c %a /www'
 	eq "$out" $'hello\n700'
 	run_ok $R --mount type=tmpfs,dst=/etc,notmpcopyup $IMAGE ls /etc
-	eq "$out" $'hostname\nhosts\nresolv.conf'
+	eq "$out" $'hostname\nhosts\nmtab\nresolv.conf'
 	run_ok $R --mount type=ramfs,dst=/r --mount type=devpts,dst=/p,max=3 $IMAGE sh -c 'grep -cE " /[rp] " /proc/mounts'
 	eq "$out" 2
 }
