@@ -77,10 +77,10 @@
 #define FILE_HOSTNAME "hostname"
 
 /* below the runtime directory: RUN_CONTAINERS/ID, with the attach socket and the network helper's files */
-#define RUN_CONTAINERS "containers"
+#define RUN_CONTAINERS	 "containers"
 #define FILE_MONITOR_PID "conmon.pid"
-#define SOCKET_ATTACH  "attach"
-#define DIR_EXEC       "exec" /* detached exec sessions: a record {"pid", "startTicks"} by id */
+#define SOCKET_ATTACH	 "attach"
+#define DIR_EXEC	 "exec" /* detached exec sessions: a record {"pid", "startTicks"} by id */
 
 /* records of the monitor, engine/monitor.h */
 #define RECORD_KIND_RUN	    "container-run"

@@ -18,7 +18,8 @@ int container_name_read(int names_fd, const char *name, struct object_id *ret_id
 bool container_name_is_valid(const char *name);
 
 /** Bytes on disk of the writable layer. */
-int container_size(const struct container *container, unsigned long long *ret_bytes, struct err *err);
+int container_size(const struct container *container, unsigned long long *ret_bytes,
+		   struct err *err);
 
 /** Derive the state from the lock and the records in the container's directory; quiet. */
 void container_state_read(int dir_fd, struct container_state *ret_state);
