@@ -42,14 +42,21 @@ void container_list_release(struct container_list *list)
 	*list = (struct container_list){ NULL, 0 };
 }
 
+void container_borrow(struct container *container)
+{
+	const json_t *create = container->create;
+
+	container->image_name = json_get_string(create, "", KEY_IMAGE, KEY_NAME, NULL);
+	container->image_id = json_get_string(create, "", KEY_IMAGE, KEY_ID, NULL);
+	container->image_manifest = json_get_string(create, "", KEY_IMAGE, KEY_MANIFEST, NULL);
+}
+
 /* Fill what is borrowed from the record. */
 static void container_set_create(struct container *container, json_t *create_take)
 {
 	container->create = create_take;
 	container->name = xstrdup(json_get_string(create_take, "", KEY_NAME, NULL));
-	container->image_name = json_get_string(create_take, "", KEY_IMAGE, KEY_NAME, NULL);
-	container->image_id = json_get_string(create_take, "", KEY_IMAGE, KEY_ID, NULL);
-	container->image_manifest = json_get_string(create_take, "", KEY_IMAGE, KEY_MANIFEST, NULL);
+	container_borrow(container);
 	container->created_ns = json_get_int(create_take, 0, KEY_CREATED_NS, NULL);
 	container->remove_at_exit = json_get_bool(create_take, false, KEY_REMOVE, NULL);
 	container->terminal = json_get_bool(create_take, false, KEY_TERMINAL, NULL);

@@ -12,6 +12,8 @@ int container_open_dir(struct engine *engine, bool make, struct err *err);
 /** Load by full id: 1, 0 there is none, -1. A record that cannot be read makes a container of status CONTAINER_DAMAGED. */
 int container_load(int containers_fd, const char *id, struct container **ret_container,
 		   struct err *err);
+/** Point the members that are borrowed from the record into it anew, after it was changed. */
+void container_borrow(struct container *container);
 /** Id that the name stands for: 1 or 0. */
 int container_name_read(int names_fd, const char *name, struct object_id *ret_id);
 /** [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 240 bytes. */

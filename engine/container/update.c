@@ -16,6 +16,7 @@
 #include "engine/container/record.h"
 #include "engine/container/restart.h"
 #include "engine/container/start.h"
+#include "engine/container/state.h"
 #include "engine/events.h"
 
 #include <string.h>
@@ -136,6 +137,7 @@ int container_update(struct engine *engine, struct container *container,
 		json_object_update(container->create, create.record);
 		if (json_object_get(create.record, KEY_HEALTH) == NULL)
 			json_object_del(container->create, KEY_HEALTH);
+		container_borrow(container);
 		if (container_is_up(container))
 			status = tell_monitor(engine, container, err);
 	}

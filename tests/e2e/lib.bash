@@ -42,7 +42,7 @@ teardown_file() {
 }
 setup() {
 	T=$W/t$BATS_TEST_NUMBER
-	C=c$BATS_TEST_NUMBER
+	C=k$BATS_TEST_NUMBER # no hexadecimal digit: it begins no id
 	mkdir -p "$T"
 	cd "$T"
 }
