@@ -42,10 +42,10 @@ runs_are() { [ "$(dhow exec "$1" sh -c 'wc -l </tmp/runs')" -ge "$2" ]; }
 	wait_for 10 health_is $C healthy
 	run_ok exec $C head -n 5 /tmp/runs
 	eq "$out" $'start\nstart\nstart\nstart\nmain'
-	run_ok run -d --name $C-b --network none --health-cmd true --health-startup-cmd false --health-startup-interval 200ms --health-startup-retries 2 $IMAGE sleep 1000
+	run_ok run -d --name $C-b --network none --health-cmd true --health-startup-cmd false --health-startup-interval 200ms --health-startup-retries 2 --stop-timeout 0 $IMAGE sleep 1000
 	pid=$(pid_of $C-b)
-	wait_for 10 gone "$pid"
-	wait_for 10 is_state $C-b running
+	wait_for 20 gone "$pid"
+	wait_for 20 is_state $C-b running
 }
 
 @test "what is done when it gets unhealthy: kill, stop, restart; with a policy a killed one runs again" {
