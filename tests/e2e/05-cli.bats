@@ -195,7 +195,7 @@ completions() { dhow __complete -- "$@" | cut -f1; }
 	has "$(completions run --pull=a)" --pull=always
 	has "$(completions run --pull a)" always
 	has "$(completions run --rm loc)" "$IMAGE"
-	has "$(completions rm c)" "$C"
+	has "$(completions rm k)" "$C"
 	eq "$(completions volume rm "$C")" "$C-v"
 	eq "$(completions rename "$C" "")" ""
 	eq "$(completions stop "")" "" # nothing runs
