@@ -93,15 +93,8 @@ static int history_run(struct cli *cli, void *opts_, const struct strv *args, st
 	size_t i;
 	json_t *step;
 
-	if (format_new(cli, &request, &format, err) < 0)
-		return -1;
-
-	int found = image_resolve(cli->engine, args->items[0], &image, err);
-
-	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       args->items[0]);
-	if (found < 0)
+	if (format_new(cli, &request, &format, err) < 0 ||
+	    image_get(cli->engine, args->items[0], &image, err) < 0)
 		return -1;
 	steps = image_history(cli->engine, image, err);
 	if (steps == NULL)

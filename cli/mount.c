@@ -214,16 +214,6 @@ static int each_image(struct cli *cli, const struct mount_opts *opts, bool mount
 	return worst;
 }
 
-static int get_image(struct cli *cli, const char *text, struct image **ret, struct err *err)
-{
-	int found = image_resolve(cli->engine, text, ret, err);
-
-	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       text);
-	return found < 0 ? -1 : 0;
-}
-
 static int image_mount_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	const struct mount_opts *opts = opts_;
@@ -238,7 +228,7 @@ static int image_mount_run(struct cli *cli, void *opts_, const struct strv *args
 		cleanup_free char *path = NULL;
 		struct err one = { 0 };
 
-		if (get_image(cli, args->items[i], &image, &one) < 0 ||
+		if (image_get(cli->engine, args->items[i], &image, &one) < 0 ||
 		    image_mount(cli->engine, image, &path, &one) < 0)
 			worst = cli_worse(worst, cli_error(cli, &one));
 		else if (args->count > 1)
@@ -294,7 +284,7 @@ static int image_unmount_run(struct cli *cli, void *opts_, const struct strv *ar
 		cleanup_image struct image *image = NULL;
 		struct err one = { 0 };
 
-		if (get_image(cli, args->items[i], &image, &one) < 0 ||
+		if (image_get(cli->engine, args->items[i], &image, &one) < 0 ||
 		    unmount_image(cli, image, opts->force, &one) < 0)
 			worst = cli_worse(worst, cli_error(cli, &one));
 	}

@@ -27,16 +27,6 @@ struct save_opts {
 	char *format, *output;
 };
 
-static int get_image(struct cli *cli, const char *text, struct image **ret, struct err *err)
-{
-	int found = image_resolve(cli->engine, text, ret, err);
-
-	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       text);
-	return found < 0 ? -1 : 0;
-}
-
 struct saving {
 	struct image **images;
 	struct image_save_item *items;
@@ -71,7 +61,7 @@ static int collect(struct cli *cli, const struct save_opts *opts, const struct s
 			strv_add_take(&saving->items[0].names, name);
 			continue;
 		}
-		if (get_image(cli, args->items[i], &saving->images[saving->count], err) < 0)
+		if (image_get(cli->engine, args->items[i], &saving->images[saving->count], err) < 0)
 			return -1;
 		item->image = saving->images[saving->count++];
 		name = image_name_meant(item->image, args->items[i]);

@@ -8,21 +8,11 @@
 #include "base/err.h"
 #include "engine/image.h"
 
-static int resolve(struct cli *cli, const char *text, struct image **ret_image, struct err *err)
-{
-	int found = image_resolve(cli->engine, text, ret_image, err);
-
-	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       text);
-	return found < 0 ? -1 : 0;
-}
-
 static int tag_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
 {
 	cleanup_image struct image *image = NULL;
 
-	if (resolve(cli, args->items[0], &image, err) < 0)
+	if (image_get(cli->engine, args->items[0], &image, err) < 0)
 		return -1;
 	for (size_t i = 1; i < args->count; i++) {
 		cleanup_free char *name = image_name_complete(cli->engine, args->items[i], err);
@@ -49,7 +39,7 @@ static int untag_run(struct cli *cli, void *opts, const struct strv *args, struc
 {
 	cleanup_image struct image *image = NULL;
 
-	if (resolve(cli, args->items[0], &image, err) < 0)
+	if (image_get(cli->engine, args->items[0], &image, err) < 0)
 		return -1;
 	if (args->count == 1)
 		return image_untag(cli->engine->store, image, NULL, err);

@@ -106,12 +106,9 @@ static int tree_run(struct cli *cli, void *opts, const struct strv *args, struct
 {
 	cleanup_image struct image *image = NULL;
 	struct image_list images = { NULL, 0 };
-	int found = image_resolve(cli->engine, args->items[0], &image, err);
 
-	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       args->items[0]);
-	if (found < 0 || image_list(cli->engine->store, &images, err) < 0)
+	if (image_get(cli->engine, args->items[0], &image, err) < 0 ||
+	    image_list(cli->engine->store, &images, err) < 0)
 		return -1;
 	print_tree(opts, image, &images);
 	image_list_release(&images);

@@ -68,6 +68,8 @@ struct image_pull_opts {
  */
 int image_resolve(struct engine *engine, const char *text, struct image **ret_image,
 		  struct err *err);
+/** The same, but not found is ERR_NOT_FOUND with podman's sentence: ... image not known. 0 or -1. */
+int image_get(struct engine *engine, const char *text, struct image **ret_image, struct err *err);
 
 /**
  * Make an image available as the policy says. Transports docker:// (default) and oci:PATH[:NAME], oci-archive:, docker-archive:, dir:.

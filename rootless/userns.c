@@ -246,8 +246,10 @@ int userns_run(const struct idmaps *maps, int (*function)(void *arg, struct err 
 
 /* ---- run in another one ---------------------------------------------------------------------------------------------- */
 
-static int join(int pid_fd, struct err *err)
+static int join(const void *how, struct err *err)
 {
+	int pid_fd = *(const int *)how;
+
 	/* the container may not look into our memory, whatever it gets hold of */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (setns(pid_fd, CLONE_NEWUSER | CLONE_NEWNS) < 0 &&
@@ -262,8 +264,9 @@ static int join(int pid_fd, struct err *err)
 	return 0;
 }
 
-int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void *arg,
-		  struct err *err)
+/* Run it in a child that enters by its own way first. */
+static int run_entered(int (*enter)(const void *how, struct err *err), const void *how,
+		       int (*function)(void *arg, struct err *err), void *arg, struct err *err)
 {
 	cleanup_fd int result_read_fd = -1;
 	cleanup_fd int result_write_fd = -1;
@@ -277,7 +280,7 @@ int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void 
 	if (pid == 0) {
 		struct userns_result result = { .value = -1 };
 
-		if (join(pid_fd, &result.err) == 0)
+		if (enter(how, &result.err) == 0)
 			result.value = function(arg, &result.err);
 		fd_write_full(result_write_fd, &result, sizeof(result));
 		_exit(0);
@@ -286,33 +289,36 @@ int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void 
 	return receive_result(result_read_fd, pid, err);
 }
 
+int userns_run_in(int pid_fd, int (*function)(void *arg, struct err *err), void *arg,
+		  struct err *err)
+{
+	return run_entered(join, &pid_fd, function, arg, err);
+}
+
+struct own_userns {
+	int userns_fd;
+	const struct idmaps *maps;
+};
+
+static int join_own(const void *how, struct err *err)
+{
+	const struct own_userns *own = how;
+
+	if (setns(own->userns_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
+		return err_sys(err, errno, "cannot join a user namespace");
+	if (become_root(own->maps, err) < 0)
+		return -1;
+	/* the change of ids has taken this back */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return 0;
+}
+
 int userns_run_fd(int userns_fd, const struct idmaps *maps,
 		  int (*function)(void *arg, struct err *err), void *arg, struct err *err)
 {
-	cleanup_fd int result_read_fd = -1;
-	cleanup_fd int result_write_fd = -1;
+	const struct own_userns own = { userns_fd, maps };
 
-	if (make_pipe(&result_read_fd, &result_write_fd, err) < 0)
-		return -1;
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_sys(err, errno, "cannot start a process");
-	if (pid == 0) {
-		struct userns_result result = { .value = -1 };
-
-		if (setns(userns_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
-			err_sys(&result.err, errno, "cannot join a user namespace");
-		else if (become_root(maps, &result.err) == 0) {
-			/* the change of ids has taken this back */
-			prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-			result.value = function(arg, &result.err);
-		}
-		fd_write_full(result_write_fd, &result, sizeof(result));
-		_exit(0);
-	}
-	fd_close(&result_write_fd);
-	return receive_result(result_read_fd, pid, err);
+	return run_entered(join_own, &own, function, arg, err);
 }
 
 /* ---- enter --------------------------------------------------------------------------------------------------------- */

@@ -214,7 +214,7 @@ static int add_empty(struct store *store, struct rootfs *rootfs, struct stat *re
 
 /* ---- the container's directory ---- */
 
-/* A volatile mount leaves work/work/incompat/volatile/dirty, which forbids a second mount. What we cannot remove the mount reports. */
+/* A volatile mount leaves incompat/volatile/dirty in the work directory, which forbids a second mount. What we cannot remove the mount reports. */
 static void clear_incompat(int dir_fd)
 {
 	static const char work[] = ROOTFS_WORK_DIR "/work";

@@ -197,6 +197,15 @@ static int open_whole(void *context, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "cannot open the root file system") : fd;
 }
 
+/* All layers of the image give way to one; made's parts are freed. */
+static void be_one_layer(struct commit *commit, struct layer_made *made)
+{
+	image_new_clear_layers(&commit->image);
+	image_new_add_layer(&commit->image, made);
+	commit->has_layer = true;
+	layer_meta_release(&made->meta);
+}
+
 /* There is no upper directory (vfs, --rootfs): all files become one layer. */
 static int add_whole(struct commit *commit, const struct strv *drop, struct err *err)
 {
@@ -218,10 +227,7 @@ static int add_whole(struct commit *commit, const struct strv *drop, struct err 
 	rootfs_release(&whole.rootfs);
 	if (status < 0)
 		return -1;
-	image_new_clear_layers(&commit->image);
-	image_new_add_layer(&commit->image, &made);
-	commit->has_layer = true;
-	layer_meta_release(&made.meta);
+	be_one_layer(commit, &made);
 	return 0;
 }
 
@@ -235,10 +241,7 @@ static int squash(struct commit *commit, struct err *err)
 		diff_ids[i] = commit->image.layers[i].diff_id;
 	if (image_squash(commit->engine, diff_ids, commit->image.layer_count, NULL, &made, err) < 0)
 		return -1;
-	image_new_clear_layers(&commit->image);
-	image_new_add_layer(&commit->image, &made);
-	commit->has_layer = true;
-	layer_meta_release(&made.meta);
+	be_one_layer(commit, &made);
 	return 0;
 }
 

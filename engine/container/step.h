@@ -34,7 +34,7 @@ struct container_step {
 /**
  * Run it and wait. The calling process must have no other children and leads a session of its own.
  * @param ret_status   exit status of the program: 0 to 255, 128 + n for signal n
- * @param mount_points is appended: where something was mounted, without the leading '/': stubs in upper/ that are no content
+ * @param mount_points is appended: where something was mounted, without the leading '/': what is in upper/ only to be mounted on
  */
 int container_step_run(struct engine *engine, const struct container_step *step, int *ret_status,
 		       struct strv *mount_points, struct err *err);

@@ -252,16 +252,9 @@ int image_push(struct engine *engine, const char *text, const char *destination,
 			     .progress = progress,
 			     .progress_arg = progress_arg,
 			     .ret_digest = ret_digest };
-	int found;
 
 	/* wrong options are said before an image is looked for */
-	if (read_form(&push, true, err) < 0)
-		return -1;
-	found = image_resolve(engine, text, &image, err);
-	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       text);
-	if (found < 0)
+	if (read_form(&push, true, err) < 0 || image_get(engine, text, &image, err) < 0)
 		return -1;
 	if (destination == NULL) {
 		destination = own = own_name(image, text);

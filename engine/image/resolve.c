@@ -133,3 +133,13 @@ int image_resolve(struct engine *engine, const char *text, struct image **ret_im
 		found = find_by_alias(engine, &ref, ret_image, err);
 	return found;
 }
+
+int image_get(struct engine *engine, const char *text, struct image **ret_image, struct err *err)
+{
+	int found = image_resolve(engine, text, ret_image, err);
+
+	if (found == 0)
+		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
+			       text);
+	return found < 0 ? -1 : 0;
+}

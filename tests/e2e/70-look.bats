@@ -157,7 +157,7 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 	run_ok ps -a --format '{{.Names}}'
 	texts=$out
 	for i in 20 100 3000; do
-		printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | dd of="$index" bs=1 seek=$i conv=notrunc status=none
+		printf '%032d' 7 | dd of="$index" bs=1 seek=$i conv=notrunc status=none
 		run_ok ps -a --format '{{.Names}}'
 		eq "$out" "$texts"
 	done
