@@ -183,8 +183,7 @@ deps deps-test:
 INSTALL_TO := $(DESTDIR)$(PREFIX)
 HELPERS := $(filter %/dhow/transfer %/dhow/monitor %/dhow/init %/dhow/host,$(BINARIES))
 # source:destination below share/
-SHARED := $(foreach page,$(wildcard docs/*.1),$(page):man/man1/$(notdir $(page))) \
-	$(patsubst %,%:bash-completion/completions/dhow,$(wildcard completions/dhow.bash)) \
+SHARED := $(patsubst %,%:bash-completion/completions/dhow,$(wildcard completions/dhow.bash)) \
 	$(patsubst %,%:zsh/site-functions/_dhow,$(wildcard completions/dhow.zsh)) \
 	$(patsubst %,%:fish/vendor_completions.d/dhow.fish,$(wildcard completions/dhow.fish))
 install: all
@@ -192,6 +191,7 @@ install: all
 	install -m 755 $(filter-out $(HELPERS),$(BINARIES)) $(INSTALL_TO)/bin
 	install -m 755 $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
 	$(if $(DOCKER),ln -sf dhow $(INSTALL_TO)/bin/docker)
+	docs/man/make.sh $(BUILD)/dhow $(BUILD)/man && mkdir -p $(INSTALL_TO)/share/man && cp -R $(BUILD)/man/man? $(INSTALL_TO)/share/man
 	@for pair in $(SHARED); do install -D -m 644 $${pair%%:*} $(INSTALL_TO)/share/$${pair#*:} || exit 1; done
 
 clean:

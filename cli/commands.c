@@ -115,7 +115,8 @@ const struct noun nouns[] = {
 	X(cmd_system_df)                                                                           \
 	X(cmd_system_prune)                                                                        \
 	X(cmd_complete)                                                                            \
-	X(cmd_options)
+	X(cmd_options)                                                                             \
+	X(cmd_manual)
 
 #define DECLARE(name) extern const struct cmd name;
 COMMANDS(DECLARE)

@@ -212,6 +212,8 @@ const struct opt *opts_find_letter(const struct opt *rows, char letter, size_t *
 /** True when the option is followed by a value. */
 bool opt_takes_value(const struct opt *opt);
 
+/** Append what the option is when it is not given, as --help shows it; nothing when that is nothing. base as opts_each() tells it. */
+void opt_default(const struct opt *opt, size_t base, const void *defaults, struct strbuf *out);
 /** "  -f, --force  help" lines, sorted by name, with the defaults of opts (NULL: none). */
 void opts_help(const struct opt *rows, const void *defaults, struct strbuf *out);
 /**

@@ -34,41 +34,35 @@ static int row_compare(const void *a, const void *b)
 	return strcmp(((const struct row *)a)->opt->name, ((const struct row *)b)->opt->name);
 }
 
-static void add_default(const struct row *row, const void *defaults, struct strbuf *out)
+void opt_default(const struct opt *opt, size_t base, const void *defaults, struct strbuf *out)
 {
-	const struct opt *opt = row->opt;
-
 	if (defaults == NULL)
 		return;
 
-	const void *member = (const char *)defaults + row->base + opt->offset;
-	const char *text;
-	int64_t number;
+	const void *member = (const char *)defaults + base + opt->offset;
 
 	switch (opt->kind) {
 	case OPT_KIND_FLAG:
 		if (*(const bool *)member)
-			strbuf_adds(out, " (default true)");
+			strbuf_adds(out, "true");
 		break;
 	case OPT_KIND_TRI:
 		if (*(const int *)member == 1)
-			strbuf_adds(out, " (default true)");
+			strbuf_adds(out, "true");
 		break;
 	case OPT_KIND_STRING:
-		text = *(char *const *)member;
-		if (text != NULL)
-			strbuf_addf(out, " (default \"%s\")", text);
+		if (*(char *const *)member != NULL)
+			strbuf_addf(out, "\"%s\"", *(char *const *)member);
 		break;
 	case OPT_KIND_CHOICE:
 		if (*(const int *)member >= 0)
-			strbuf_addf(out, " (default \"%s\")", opt->words[*(const int *)member]);
+			strbuf_addf(out, "\"%s\"", opt->words[*(const int *)member]);
 		break;
 	case OPT_KIND_INT:
 	case OPT_KIND_UINT:
 	case OPT_KIND_SECONDS:
-		number = *(const int64_t *)member;
-		if (number > 0)
-			strbuf_addf(out, " (default %" PRId64 ")", number);
+		if (*(const int64_t *)member > 0)
+			strbuf_addf(out, "%" PRId64, *(const int64_t *)member);
 		break;
 	default:
 		break;
@@ -109,7 +103,12 @@ void opts_help(const struct opt *rows, const void *defaults, struct strbuf *out)
 			continue;
 		add_left(list.rows[i].opt, &left);
 		strbuf_addf(out, "%-*s  %s", (int)width, left.data, list.rows[i].opt->help);
-		add_default(&list.rows[i], defaults, out);
+
+		cleanup_strbuf struct strbuf value = STRBUF_INIT;
+
+		opt_default(list.rows[i].opt, list.rows[i].base, defaults, &value);
+		if (value.length > 0)
+			strbuf_addf(out, " (default %s)", value.data);
 		strbuf_addc(out, '\n');
 	}
 	free(list.rows);
