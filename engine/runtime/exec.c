@@ -5,10 +5,11 @@
  *	caller	makes the program from the container's configuration, loads the filter, becomes not dumpable
  *	helper	(vfork: shares memory, nothing is copied) takes the OOM score and labels through the host's procfs, enters the cgroup, joins
  *		all namespaces by one setns on the pidfd, clones with CLONE_PARENT
- *	child	is the caller's child, in all namespaces; program.c
+ *	child	is the caller's child, in all namespaces; program.c. It has a stack of its own in the same memory: the caller sleeps until the
+ *		child has become the program, so a copy of the memory would be made for nothing
  *
- * The child is seen by the container's processes as soon as it is there. It is not dumpable, so they can neither trace it nor look at its
- * descriptors (R5), and it opens nothing but the user's account files, the working directory, the terminal and the program (R6). Only
+ * The child is seen by the container's processes as soon as it is there. The memory is not dumpable, so they can neither trace it nor look at
+ * its descriptors (R5), and it opens nothing but the user's account files, the working directory, the terminal and the program (R6). Only
  * namespaces that the configuration names are joined: the others are the host's, where we are.
  */
 #include "engine/runtime/init.h"
@@ -27,6 +28,8 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -42,7 +45,11 @@ struct exec_state {
 	int cgroup_fd;	/* -1: none */
 	int namespaces; /* CLONE_NEW... */
 	bool has_time_namespace;
+	char *stack; /* the child's; CHILD_STACK_BYTES above a page that nobody may touch */
 };
+
+#define CHILD_STACK_BYTES (256 * 1024)
+#define GUARD_BYTES	  65536 /* the largest page of any kernel */
 
 static void exec_state_release(struct exec_state *state)
 {
@@ -127,6 +134,25 @@ static int open_cgroup(struct exec_state *state, struct err *err)
 	return 0;
 }
 
+/* Made once: to unmap it would cost more than all the rest of make_stack, and there is one exec at a time. */
+static int make_stack(struct exec_state *state, struct err *err)
+{
+	static char *stack;
+
+	if (stack == NULL) {
+		char *memory = mmap(NULL, GUARD_BYTES + CHILD_STACK_BYTES, PROT_NONE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+		if (memory == MAP_FAILED ||
+		    mprotect(memory + GUARD_BYTES, CHILD_STACK_BYTES, PROT_READ | PROT_WRITE) < 0)
+			return err_sys(err, errno,
+				       "cannot get a stack for a process in the container");
+		stack = memory + GUARD_BYTES;
+	}
+	state->stack = stack;
+	return 0;
+}
+
 static int prepare(struct exec_state *state, struct err *err)
 {
 	const struct runtime_exec *exec = state->exec;
@@ -152,7 +178,7 @@ static int prepare(struct exec_state *state, struct err *err)
 		if (state->proc_fd < 0)
 			return -1;
 	}
-	if (open_cgroup(state, err) < 0)
+	if (open_cgroup(state, err) < 0 || make_stack(state, err) < 0)
 		return -1;
 	return runtime_sync_new(&state->sync, err);
 }
@@ -179,7 +205,7 @@ static int open_terminal(const struct exec_state *state, struct err *err)
 	return terminal_new(pts_fd, exec->console_fd, exec->rows, exec->columns, err);
 }
 
-static int child_run(struct exec_state *state, struct err *err)
+static int child_run(const struct exec_state *state, int *sync_fd, struct err *err)
 {
 	const struct runtime_exec *exec = state->exec;
 	int terminal_fd = -1;
@@ -204,18 +230,20 @@ static int child_run(struct exec_state *state, struct err *err)
 		.filter = &state->filter,
 		.stdio_fds = { exec->stdin_fd, exec->stdout_fd, exec->stderr_fd },
 		.terminal_fd = terminal_fd,
-		.kept_fds = { &state->sync.child_fd },
+		.kept_fds = { sync_fd },
 	};
 	return program_run(&run, err);
 }
 
-static void __attribute__((noreturn)) child_main(struct exec_state *state)
+/* Descriptors are its own, memory is the caller's: what is moved here is not written down there. */
+static int child_main(void *arg)
 {
+	const struct exec_state *state = arg;
+	int sync_fd = state->sync.child_fd;
 	struct err err;
 
-	fd_close(&state->sync.parent_fd);
-	child_run(state, &err);
-	err_send(state->sync.child_fd, &err);
+	child_run(state, &sync_fd, &err);
+	err_send(sync_fd, &err);
 	_exit(err_exit_status(err.kind));
 }
 
@@ -226,7 +254,7 @@ struct join_result {
 	struct err err; /* filled when pid is not greater than 0 */
 };
 
-/* Shares the caller's memory, which is suspended meanwhile; the child is a copy and never comes back from here. */
+/* Shares the caller's memory, which is suspended meanwhile, and so does the child until it has become the program or ended. */
 static void join_and_clone(struct exec_state *state, struct join_result *result)
 {
 	struct err *err = &result->err;
@@ -254,12 +282,10 @@ static void join_and_clone(struct exec_state *state, struct join_result *result)
 		return;
 	}
 
-	struct clone_args args = { .flags = CLONE_PARENT };
-	pid_t pid = sys_clone3(&args, sizeof(args));
-	if (pid < 0 && errno == ENOSYS)
-		pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid == 0)
-		child_main(state);
+	/* the kernel lets nobody enter a time namespace who shares his memory */
+	int shared = state->has_time_namespace ? 0 : CLONE_VM | CLONE_VFORK;
+	pid_t pid = clone(child_main, state->stack + CHILD_STACK_BYTES,
+			  CLONE_PARENT | shared | SIGCHLD, state);
 	if (pid < 0) {
 		err_sys(err, errno, "cannot start a process in the container");
 		return;
