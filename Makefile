@@ -48,14 +48,14 @@ DHOW_LIBS := -ljansson -lseccomp -lcrypto
 TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
 
 # --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---
-FOLDERS := cli engine network storage rootless base
-MAINS := cli/main.c rootless/host_main.c $(wildcard engine/*/*_main.c)
+FOLDERS := cli engine network storage rootless units base
+MAINS := cli/main.c rootless/host_main.c units/quadlet_main.c $(wildcard engine/*/*_main.c)
 sources = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS := $(FOLDERS:%=$(BUILD)/lib%.a)
 ENGINE_LIBS := $(filter-out %/libcli.a,$(LIBS))
 
-BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer monitor init host)
+BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer monitor init host quadlet)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
@@ -126,8 +126,10 @@ $(BUILD)/libexec/dhow/monitor: $(MONITOR_OBJECTS) $(if $(FREESTANDING),,$(ENGINE
 	$(call begin,LINK)
 	$(Q)$(CC) $(SMALL_LINK) $(LDFLAGS_ALL) -o $@ $^
 
-# pid 1 of a container with --init: it can use nothing of the image, so it brings its C library
+# pid 1 of a container with --init can use nothing of the image, so it brings its C library; a generator must not wait for a loader
 $(BUILD)/libexec/dhow/init: $(BUILD)/obj/engine/runtime/init_main.o
+$(BUILD)/libexec/dhow/quadlet: $(BUILD)/obj/units/quadlet_main.o $(BUILD)/libunits.a $(BUILD)/libbase.a
+$(BUILD)/libexec/dhow/init $(BUILD)/libexec/dhow/quadlet:
 	$(call begin,LINK)
 	$(Q)$(CC) $(if $(SAN)$(FUZZING),-pie,-static-pie) $(LDFLAGS_ALL) -o $@ $^
 
@@ -161,16 +163,14 @@ check-all: deps-test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)$(MAKE) --no-print-directory SAN=1 tests
 	BUILD=$(BUILD) tests/check.sh --all $(T)
-check-includes:
-	@CC='$(CC)' tests/check-includes.sh
+check-includes:; @CC='$(CC)' tests/check-includes.sh
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	BUILD=$(BUILD) tests/demo.sh
 
 docs: all
 	tests/options-table.sh $(BUILD)/dhow >docs/options.md
-bench: all
-	BUILD=$(BUILD) tests/bench.sh
+bench: all; BUILD=$(BUILD) tests/bench.sh
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
 lint: check-includes
 	clang-format --dry-run -Werror $(SOURCES)
@@ -181,7 +181,7 @@ deps deps-test:
 
 # --- install ---
 INSTALL_TO := $(DESTDIR)$(PREFIX)
-HELPERS := $(filter %/dhow/transfer %/dhow/monitor %/dhow/init %/dhow/host,$(BINARIES))
+HELPERS := $(filter $(BUILD)/libexec/dhow/%,$(BINARIES))
 # source:destination below share/
 SHARED := $(patsubst %,%:bash-completion/completions/dhow,$(wildcard completions/dhow.bash)) \
 	$(patsubst %,%:zsh/site-functions/_dhow,$(wildcard completions/dhow.zsh)) \

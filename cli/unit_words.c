@@ -8,43 +8,20 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 #include "cli/opt.h"
+#include "units/unit.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
-static void add_word(struct strbuf *out, const char *word, bool raw)
-{
-	bool quote = *word == '\0' || strpbrk(word, " \t\n\r\"'\\;") != NULL;
-
-	if (quote)
-		strbuf_addc(out, '"');
-	for (; *word != '\0'; word++) {
-		unsigned char c = (unsigned char)*word;
-
-		if (c == '$' || (c == '%' && !raw))
-			strbuf_addf(out, "%c%c", c, c);
-		else if (c == '"' || c == '\\')
-			strbuf_addf(out, "\\%c", c);
-		else if (c == '\n')
-			strbuf_adds(out, "\\n");
-		else if (c < 0x20 || c == 0x7f)
-			strbuf_addf(out, "\\x%02x", c);
-		else
-			strbuf_addc(out, (char)c);
-	}
-	if (quote)
-		strbuf_addc(out, '"');
-}
-
 void unit_add_word(struct strbuf *out, const char *word)
 {
-	add_word(out, word, false);
+	unit_quote_word(out, word, 0);
 }
 
 void unit_add_raw_word(struct strbuf *out, const char *word)
 {
-	add_word(out, word, true);
+	unit_quote_word(out, word, UNIT_KEEP_SPECIFIERS);
 }
 
 int unit_program(char **ret_path, struct err *err)

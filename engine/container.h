@@ -118,6 +118,8 @@ struct container_create_opts {
 	struct strv command_line; /* the whole command, for inspect's CreateCommand */
 };
 void container_create_opts_release(struct container_create_opts *opts);
+/** Variable that generated services set, and the label that their containers get from it. */
+#define SYSTEMD_UNIT_LABEL "PODMAN_SYSTEMD_UNIT"
 
 /* ---- a container as its records tell it ------------------------------------------------------------------------------- */
 

@@ -109,6 +109,9 @@ static int process_labels(struct create *create, struct err *err)
 	for (size_t i = 0; i < create->opts->label_files.count; i++)
 		if (labels_from_file(create->opts->label_files.items[i], &labels, err) < 0)
 			return -1;
+	/* by it, auto-update finds the service whose restart makes the container anew */
+	if (!str_is_empty(getenv(SYSTEMD_UNIT_LABEL)))
+		strv_addf(&labels, SYSTEMD_UNIT_LABEL "=%s", getenv(SYSTEMD_UNIT_LABEL));
 	strv_add_all(&labels, &create->opts->labels);
 	for (size_t i = 0; i < labels.count; i++)
 		if (put_pair(object, labels.items[i], "--label", err) < 0)
