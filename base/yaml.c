@@ -274,6 +274,24 @@ static json_t *read_flow(struct yaml *yaml, const char **cursor)
 
 /* ---- lines ---------------------------------------------------------------------------------------------------------- */
 
+/* Whether the character at *index is a quote or between quotes; an escaped one is passed over. *quote is the open one, or 0. */
+static bool is_quoted(const char *text, size_t *index, char *quote)
+{
+	size_t i = *index;
+
+	if (*quote != '\0') {
+		if (text[i] == '\\' && *quote == '"' && text[i + 1] != '\0')
+			(*index)++;
+		else if (text[i] == *quote)
+			*quote = '\0';
+		return true;
+	}
+	if ((text[i] != '"' && text[i] != '\'') || (i > 0 && strchr(" [{,:", text[i - 1]) == NULL))
+		return false;
+	*quote = text[i];
+	return true;
+}
+
 /* Where a comment begins, or the end; quotes are respected. */
 static size_t content_length(const char *text)
 {
@@ -281,17 +299,9 @@ static size_t content_length(const char *text)
 	size_t i;
 
 	for (i = 0; text[i] != '\0'; i++) {
-		if (quote != '\0') {
-			if (text[i] == '\\' && quote == '"' && text[i + 1] != '\0')
-				i++;
-			else if (text[i] == quote)
-				quote = '\0';
-		} else if ((text[i] == '"' || text[i] == '\'') &&
-			   (i == 0 || strchr(" [{,:", text[i - 1]) != NULL)) {
-			quote = text[i];
-		} else if (text[i] == '#' && (i == 0 || isspace((unsigned char)text[i - 1]))) {
+		if (!is_quoted(text, &i, &quote) && text[i] == '#' &&
+		    (i == 0 || isspace((unsigned char)text[i - 1])))
 			break;
-		}
 	}
 	while (i > 0 && isspace((unsigned char)text[i - 1]))
 		i--;
@@ -305,18 +315,10 @@ static bool goes_on(const char *text)
 	char quote = '\0';
 
 	for (size_t i = 0; text[i] != '\0'; i++) {
-		if (quote != '\0') {
-			if (text[i] == '\\' && quote == '"' && text[i + 1] != '\0')
-				i++;
-			else if (text[i] == quote)
-				quote = '\0';
-		} else if ((text[i] == '"' || text[i] == '\'') &&
-			   (i == 0 || strchr(" [{,:", text[i - 1]) != NULL)) {
-			quote = text[i];
-		} else {
-			open += text[i] == '[' || text[i] == '{';
-			open -= text[i] == ']' || text[i] == '}';
-		}
+		if (is_quoted(text, &i, &quote))
+			continue;
+		open += text[i] == '[' || text[i] == '{';
+		open -= text[i] == ']' || text[i] == '}';
 	}
 	return open > 0 || quote != '\0';
 }

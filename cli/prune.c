@@ -7,13 +7,14 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "cli/confirm.h"
+#include "engine/build.h"
 #include "engine/container.h"
 #include "engine/image.h"
 
 #include <stdio.h>
 
 struct prune_opts {
-	bool force, all;
+	bool force, all, build_cache;
 	struct strv filters;
 };
 
@@ -87,6 +88,7 @@ static int image_prune_run(struct cli *cli, void *opts_, const struct strv *args
 	struct image_list images = { NULL, 0 };
 	cleanup_free struct image_row *rows = NULL;
 	cleanup_strv struct strv filters = STRV_INIT;
+	uint64_t freed = 0;
 	size_t count = 0;
 	int worst = 0;
 
@@ -109,6 +111,8 @@ static int image_prune_run(struct cli *cli, void *opts_, const struct strv *args
 		worst = cli_worse(worst, prune_image(cli, rows[i].image));
 	}
 	image_list_release(&images);
+	if (status >= 0 && opts->build_cache)
+		status = build_prune(cli->engine, &freed, err);
 	return status < 0 ? -1 : worst;
 }
 
@@ -117,7 +121,7 @@ static const struct opt image_prune_opts[] = {
 	OPT_FLAG('f', "force", struct prune_opts, force, "do not ask"),
 	OPT_LIST(0, "filter", struct prune_opts, filters, "NAME=VALUE", "those that match"),
 	OPT_REFUSED(0, "external", "there are no images of other programs in this store"),
-	OPT_REFUSED(0, "build-cache", "there is no cache of builds"),
+	OPT_FLAG(0, "build-cache", struct prune_opts, build_cache, "also the cache of builds"),
 	OPT_END
 };
 

@@ -206,7 +206,7 @@ static const struct opt prune_opts[] = {
 		 "those that match: label, label!, until"),
 	OPT_FLAG('f', "force", struct system_prune_opts, force, "do not ask"),
 	OPT_FLAG(0, "volumes", struct system_prune_opts, volumes, "also volumes nobody uses"),
-	OPT_REFUSED(0, "build", "there is no cache of builds"),
+	OPT_REFUSED(0, "build", "a build leaves no containers behind"),
 	OPT_REFUSED(0, "external", "there are no containers of other programs in this store"),
 	OPT_END
 };

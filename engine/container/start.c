@@ -145,6 +145,16 @@ static int open_events(struct start *start)
 	return fd;
 }
 
+int start_open_run_dir(struct start *start, struct err *err)
+{
+	start->run_fd = container_open_run_dir(start->engine, start->container, true, err);
+	if (start->run_fd < 0)
+		return -1;
+	start->run_path = xasprintf("%s/" RUN_CONTAINERS "/%s", start->engine->store->run_path,
+				    start->container->id.text);
+	return 0;
+}
+
 static int prepare(struct start *start, struct err *err)
 {
 	if (start_read_network(start, err) < 0 || start_open_log(start, err) < 0 ||
@@ -152,11 +162,8 @@ static int prepare(struct start *start, struct err *err)
 	    start_read_extra(start, err) < 0 || start_prepare_views(start, err) < 0 ||
 	    start_change_owners(start, err) < 0)
 		return -1;
-	start->run_fd = container_open_run_dir(start->engine, start->container, true, err);
-	if (start->run_fd < 0)
+	if (start_open_run_dir(start, err) < 0)
 		return -1;
-	start->run_path = xasprintf("%s/" RUN_CONTAINERS "/%s", start->engine->store->run_path,
-				    start->container->id.text);
 	if (start_open_notify(start, err) < 0)
 		return -1;
 	if (runtime_plan_new(start->config, start->container->dir_fd, &start->rootfs, &start->maps,

@@ -80,6 +80,8 @@ int start_read_config(struct start *start, struct err *err);
 int start_read_maps(struct start *start, struct err *err);
 int start_prepare_rootfs(struct start *start, struct err *err);
 int start_read_extra(struct start *start, struct err *err);
+/** run_fd and run_path: the container's directory in the runtime directory, made when missing. */
+int start_open_run_dir(struct start *start, struct err *err);
 int start_make_cgroup(struct start *start, struct err *err);
 int start_read_network(struct start *start, struct err *err);
 

@@ -116,11 +116,8 @@ static int prepare(struct start *start, struct err *err)
 	if (runtime_plan_new(start->config, start->container->dir_fd, &start->rootfs, &start->maps,
 			     &start->extra, &start->plan, err) < 0)
 		return -1;
-	start->run_fd = container_open_run_dir(start->engine, start->container, true, err);
-	if (start->run_fd < 0)
+	if (start_open_run_dir(start, err) < 0)
 		return -1;
-	start->run_path = xasprintf("%s/" RUN_CONTAINERS "/%s", start->engine->store->run_path,
-				    start->container->id.text);
 	if (start_make_cgroup(start, err) < 0)
 		return -1;
 	if (pipe2(fds, O_CLOEXEC) < 0)

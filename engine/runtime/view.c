@@ -63,8 +63,6 @@ static int take_part(struct init *init, struct op *op, struct err *err)
 
 int view_apply(struct init *init, struct op *op, struct err *err)
 {
-	struct stat st;
-
 	op->fd = rootfs_mount(op->view->rootfs, err);
 	if (op->fd < 0)
 		return err_wrap(err, "cannot mount '%s' on '%s'", op->source, op->target);
@@ -74,15 +72,5 @@ int view_apply(struct init *init, struct op *op, struct err *err)
 	int r = mount_apply_flags(init->plan, op->fd, &op->flags);
 	if (r < 0)
 		return mount_flags_failed(-r, op->source, op->target, err);
-	if (fstat(op->fd, &st) < 0)
-		return err_sys(err, errno, "cannot inspect '%s'", op->source);
-
-	cleanup_fd int target_fd = target_open(
-		init, op->target, S_ISDIR(st.st_mode) ? TARGET_DIRECTORY : TARGET_FILE, err);
-	if (target_fd < 0)
-		return -1;
-	r = target_attach(op->fd, target_fd);
-	if (r < 0)
-		return err_sys(err, -r, "cannot mount '%s' on '%s'", op->source, op->target);
-	return 0;
+	return bind_apply(init, op, err);
 }

@@ -68,6 +68,10 @@ E
 	cached 0
 	run_ok builder prune -f
 	build
+	run_ok rmi -f $C
+	run_ok image prune -f --build-cache
+	build
+	cached 0
 }
 
 @test "a failing RUN gives its status, names file, line and command, and leaves no container and no image" {
