@@ -61,9 +61,8 @@ static const char *const network_words[] = { "none", "host", "slirp4netns", "pri
 
 static const char *const progress_words[] = { "auto", "plain", "quiet", NULL };
 
-#define NO_REMOTE_CACHE "steps are kept in the local store only"
-#define NO_SBOM		"no scanner for the contents of images is part of dhow"
-#define NO_CRYPT	"encrypted images are not supported"
+#define NO_SBOM	 "no scanner for the contents of images is part of dhow"
+#define NO_CRYPT "encrypted images are not supported"
 
 const struct opt build_rows[] = {
 	/* what */
@@ -106,6 +105,11 @@ const struct opt build_rows[] = {
 	OPT_FLAG(0, "no-cache", T, no_cache, "do every step anew"),
 	OPT_WORDS(0, "no-cache-filter", T, no_cache_filter, "STAGE",
 		  "do the steps of a stage anew"),
+	OPT_LIST(0, "cache-from", T, cache_from, "NAME",
+		 "take steps from an image or a repository of a registry, too"),
+	OPT_LIST(0, "cache-to", T, cache_to, "NAME",
+		 "send steps to a repository; type=registry,ref=NAME:TAG: as one image"),
+	OPT_STRING(0, "cache-ttl", T, cache_ttl, "DURATION", "steps older than this are done anew"),
 	OPT_TRI(0, "layers", T, layers, "make a layer for each step, and use the cache"),
 	OPT_STRING_ALONE(
 		0, "pull", T, pull,
@@ -201,8 +205,6 @@ const struct opt build_rows[] = {
 	OPT_REFUSED_VALUE(0, "builder", "there is one builder"),
 	OPT_REFUSED(0, "compat-volumes", "what RUN writes below a VOLUME is always kept"),
 	OPT_REFUSED_VALUE(0, "layer-label", "steps are no images, so there is nothing to label"),
-	OPT_REFUSED_VALUE(0, "cache-from", NO_REMOTE_CACHE),
-	OPT_REFUSED_VALUE(0, "cache-to", NO_REMOTE_CACHE),
 	OPT_REFUSED_VALUE(0, "manifest", "lists of images cannot be made yet"),
 	OPT_REFUSED_VALUE(0, "logfile", "redirect the output of the command"),
 	OPT_REFUSED(0, "logsplit", "redirect the output of the command"),
@@ -213,8 +215,7 @@ const struct opt build_rows[] = {
 	OPT_REFUSED('D', "disable-compression", "layers are compressed when they are pushed"),
 	OPT_REFUSED(0, "load", "the image is in the store in any case"),
 	OPT_REFUSED(0, "push", "push the image with dhow push"),
-	OPT_REFUSED(0, "check", "the whole Dockerfile is checked before each build"),
-	OPT_REFUSED_VALUE(0, "cache-ttl", "entries of the cache have no age"), OPT_END
+	OPT_REFUSED(0, "check", "the whole Dockerfile is checked before each build"), OPT_END
 };
 
 const struct cmd cmd_build = {

@@ -165,7 +165,10 @@ void build_view_event(void *arg, const struct build_event *event)
 		break;
 	case BUILD_CACHED:
 		if (!view->quiet)
-			(void)printf("--> Using cache %s\n", event->id);
+			(void)printf("--> %s %s\n",
+				     event->text != NULL ? "Cache pulled from remote"
+							 : "Using cache",
+				     event->text != NULL ? event->text : event->id);
 		show_end(view, event);
 		break;
 	case BUILD_OUTPUT:

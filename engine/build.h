@@ -45,6 +45,8 @@ struct build_opts {
 	struct strv platforms, no_cache_filter;
 	char *target, *ignorefile, *iidfile, *metadata_file, *format, *from;
 	char *timestamp, *source_date_epoch;
+	struct strv cache_from, cache_to; /* NAME, type=registry,ref=NAME */
+	char *cache_ttl;		  /* what is older is no hit */
 	char *pull;	/* true, false or a policy */
 	char *progress; /* of the command line's view */
 	bool no_cache, quiet, squash, squash_all, omit_history, rewrite_timestamp, stdin_open;
@@ -57,7 +59,7 @@ struct build_opts {
 
 enum build_event_kind {
 	BUILD_STEP,	/* begins: stage, step, text is the instruction */
-	BUILD_CACHED,	/* it was taken from the cache; id */
+	BUILD_CACHED,	/* it was taken from the cache; id; text: the remote cache, or NULL */
 	BUILD_OUTPUT,	/* text, length: what a RUN printed; is_stderr */
 	BUILD_STEP_END, /* done: id of the layer or state, seconds */
 	BUILD_COMMIT,	/* the image is being written; text is its name, or NULL */

@@ -137,6 +137,12 @@ int image_push(struct engine *engine, const char *text, const char *destination,
 	       const struct image_push_opts *opts, progress_function progress, void *progress_arg,
 	       struct digest *ret_digest, struct err *err);
 
+/** The same for an image that is in no list: it is written and sent. Not to a file. */
+struct image_new;
+int image_push_new(struct engine *engine, const struct image_new *image, const char *destination,
+		   const struct image_push_opts *opts, progress_function progress,
+		   void *progress_arg, struct err *err);
+
 struct login_opts {
 	char *authfile, *cert_dir, *username, *password;
 	int tls_verify;

@@ -128,6 +128,9 @@ void image_new_release(struct image_new *image);
 /** Configuration, layers and format of base; NULL: an empty image for this machine. */
 int image_new_from(struct engine *engine, const struct image *base, struct image_new *ret_image,
 		   struct err *err);
+/** One that is in the store already, as it is described. */
+void image_new_append_layer(struct image_new *image, const struct image_new_layer *layer);
+/** One that was made here. */
 void image_new_add_layer(struct image_new *image, const struct layer_made *layer);
 /** Forget all layers and the history (--squash-all, commit --squash). */
 void image_new_clear_layers(struct image_new *image);
@@ -151,6 +154,18 @@ int image_squash(struct engine *engine, const struct digest *diff_ids, size_t co
  */
 int image_publish(struct engine *engine, const struct image_new *image, struct image **ret_image,
 		  struct err *err);
+/** The same without the record and the names: no list of images shows it, and image_collect() takes it. For a push, and parts of an index. */
+int image_write(struct engine *engine, const struct image_new *image, struct image **ret_image,
+		struct err *err);
+/**
+ * Bring the documents of an image in a registry into the store, and the lowest of its layers; it gets no record. ERR_NOT_FOUND, and
+ * as image_pull().
+ * @param text         with a registry; the tag is latest when there is none
+ * @param ret_manifest of the image that serves the platform of opts
+ */
+int image_fetch_parts(struct engine *engine, const char *text, const struct image_pull_opts *opts,
+		      size_t layer_count, progress_function progress, void *progress_arg,
+		      struct digest *ret_manifest, struct err *err);
 /**
  * "localhost/web:latest" for "web" (docker.io/library/web:latest as docker): a name that the user gives to an image: tag, commit,
  * build -t. Yours; NULL with err.

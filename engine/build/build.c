@@ -2,7 +2,7 @@
 /*
  * engine/build/build.c - build_run(): context, parse, graph, pulls, steps, result
  */
-#include "engine/build/build_private.h"
+#include "engine/build/remote.h"
 
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -96,6 +96,7 @@ static void build_release(struct build *build)
 	free(build->arch);
 	free(build->variant);
 	free(build->stdin_text);
+	remote_close(build);
 }
 
 /* ---- what the command line says ---- */
@@ -467,7 +468,9 @@ static int walk_file(struct build *build, const char *context, struct build_resu
 		return -1;
 	}
 	warn_unused_args(build);
-	return publish_result(build, result, err);
+	if (publish_result(build, result, err) < 0)
+		return -1;
+	return remote_send(build, err);
 }
 
 static int walk(struct build *build, const char *context, struct build_result *result,
@@ -476,7 +479,8 @@ static int walk(struct build *build, const char *context, struct build_result *r
 	if (check_names(build, err) < 0 || publish_check_outputs(build, err) < 0 ||
 	    read_args(build, err) < 0 || read_secrets(build, err) < 0 ||
 	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0 ||
-	    read_platform(build, err) < 0 || context_open(build, context, err) < 0)
+	    read_platform(build, err) < 0 || remote_open(build, err) < 0 ||
+	    context_open(build, context, err) < 0)
 		return -1;
 	int status = walk_file(build, context, result, err);
 

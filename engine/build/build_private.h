@@ -22,6 +22,7 @@
 
 struct worker;
 struct build;
+struct remote;
 
 /* the builder's own architecture, among the build arguments under a name that no ARG can have */
 #define HOST_ARCH ".host"
@@ -86,6 +87,7 @@ struct stage {
 	struct df_instruction *triggers; /* of ONBUILD; run before the stage's own */
 	size_t trigger_count, next_trigger;
 	struct worker *worker;
+	bool remote_missed; /* no remote cache had a step of it: nor will it have those that follow */
 };
 
 /* ---- contexts ---- */
@@ -133,7 +135,8 @@ struct build {
 	const struct df_instruction *failed; /* that a message was wrapped with last */
 	int exit_status;
 	int userns_fd; /* a user namespace with the store's maps, for all workers; -1: not made yet */
-	char *stdin_text; /* a Dockerfile that came on stdin without a context */
+	struct remote *remote; /* caches in registries */
+	char *stdin_text;      /* a Dockerfile that came on stdin without a context */
 };
 
 void build_emit(struct build *build, const struct stage *stage, enum build_event_kind kind,
@@ -164,12 +167,24 @@ void context_release(struct build *build, struct context *context);
 
 /* cache.c */
 
+#define CACHED_TYPE_MAX 100
+
 struct cached {
 	bool has_layer;
 	struct digest diff_id;
 	uint64_t tar_bytes;
-	int64_t created_ns;
+	int64_t created_ns; /* what the image says */
+	int64_t made_ns;    /* when it was really done */
+	/* the blob that a registry has of the layer, as its manifest named it; "" for a layer that was made here */
+	struct digest blob;
+	uint64_t blob_bytes;
+	char media_type[CACHED_TYPE_MAX];
+	const char
+		*remote;  /* the cache in a registry that knew it; borrowed. NULL: the local one */
+	bool config_only; /* CMD, ENV ...: it costs nothing to do it again */
 };
+/** The layer as an image names it; its media type is borrowed. */
+struct image_new_layer cached_layer(const struct cached *cached);
 void cache_key_start(const char *text, struct digest *ret_key);
 /** key = digest of the key before and these texts. */
 void cache_key_next(const struct digest *before, const char *const *texts, size_t count,

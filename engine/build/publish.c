@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/record.h"
 #include "base/strbuf.h"
+#include "engine/build/remote.h"
 #include "storage/layer_make.h"
 #include "storage/rootfs.h"
 
@@ -242,6 +243,10 @@ int publish_result(struct build *build, struct build_result *result, struct err 
 	if (!build->opts->squash_all && squash && publish_squash(build, state, err) < 0)
 		return -1;
 	drop_base_members(state->image.config);
+	if (build->opts->squash_all || squash)
+		json_object_del(state->image.config, REMOTE_MEMBER);
+	else
+		remote_note(build, state->image.config);
 	put_created(build, state);
 	if (build->opts->outputs.count > 0)
 		return publish_outputs(build, state, err);

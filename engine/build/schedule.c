@@ -5,6 +5,7 @@
  * One loop. A stage goes on until it needs a worker or another stage; then the loop waits for output and for ends of workers, and
  * for the signals that end the build. Hits and instructions that change the configuration only are done at once.
  */
+#include "engine/build/remote.h"
 #include "engine/build/run_mount.h"
 #include "engine/build/worker.h"
 
@@ -23,6 +24,8 @@
 #include <unistd.h>
 
 #define TEXT_SHOWN 400
+/* a layer that a remote cache knew is nowhere: begin again without it */
+#define STEP_AGAIN 2
 
 static double now_s(void)
 {
@@ -86,7 +89,8 @@ static int finish_job(struct schedule *schedule, struct stage *stage, struct err
 		const struct cached cached = { .has_layer = result->has_layer,
 					       .diff_id = result->diff_id,
 					       .tar_bytes = result->tar_bytes,
-					       .created_ns = build_created_ns(build) };
+					       .created_ns = build_created_ns(build),
+					       .made_ns = time_now_ns() };
 		struct build_event event = { .kind = BUILD_STEP_END,
 					     .seconds = now_s() - job->started };
 
@@ -122,7 +126,7 @@ static void emit_step(struct build *build, struct stage *stage, const struct df_
 
 static void emit_cached(struct build *build, struct stage *stage, const struct cached *cached)
 {
-	build_emit(build, stage, BUILD_CACHED, NULL,
+	build_emit(build, stage, BUILD_CACHED, cached->remote,
 		   cached->has_layer ? digest_hex(&cached->diff_id)
 				     : digest_hex(&stage->state.key));
 }
@@ -156,6 +160,31 @@ static bool must_wait(const struct build *build, const struct stage *stage,
 			return true;
 	}
 	return false;
+}
+
+/* 1 a hit, 0, -1 */
+static int find_cached(struct build *build, struct stage *stage, const struct digest *key,
+		       bool config_only, struct cached *ret_cached, struct err *err)
+{
+	if (!uses_cache(build, stage))
+		return 0;
+	if (cache_find(build, key, ret_cached) > 0)
+		return 1;
+	return remote_find(build, config_only ? NULL : stage, key, ret_cached, err);
+}
+
+/* What a worker is going to read: layers of the stage, of those that it copies from. */
+static int need_layers(struct build *build, const struct job *job, struct err *err)
+{
+	int status = remote_need(build, job->layers, job->layer_count, err);
+
+	for (size_t i = 0; status == 0 && i < job->source_count; i++)
+		status = remote_need(build, job->sources[i].layers, job->sources[i].layer_count,
+				     err);
+	for (size_t i = 0; status == 0 && i < job->mount_count; i++)
+		status = remote_need(build, job->mounts[i].bind.layers,
+				     job->mounts[i].bind.layer_count, err);
+	return status;
 }
 
 static int plan_workdir(struct build *build, struct job *job, struct err *err)
@@ -206,14 +235,26 @@ static int do_job(struct schedule *schedule, struct stage *stage, enum job_kind 
 		worker_drop_job(build, job);
 		return build_wrap(build, item, err);
 	}
-	if (uses_cache(build, stage) && cache_find(build, &job->key, &cached) > 0) {
+	int found = find_cached(build, stage, &job->key, false, &cached, err);
+	if (found < 0) {
+		worker_drop_job(build, job);
+		return -1;
+	}
+	if (found > 0) {
 		emit_cached(build, stage, &cached);
+		if (cached.remote != NULL)
+			cache_put(build, &job->key, &cached);
 		state_take_layer(build, stage, job, &cached);
 		worker_drop_job(build, job);
 		return 0;
 	}
 	job->layers = state_layers(&stage->state);
 	job->layer_count = stage->state.image.layer_count;
+	int missing = need_layers(build, job, err);
+	if (missing != 0) {
+		worker_drop_job(build, job);
+		return missing < 0 ? build_wrap(build, item, err) : STEP_AGAIN;
+	}
 	if (worker_start(schedule, stage, job, err) < 0)
 		return build_wrap(build, item, err);
 	return 0;
@@ -224,7 +265,7 @@ static int do_change(struct build *build, struct stage *stage, const struct df_i
 		     struct err *err)
 {
 	struct state *state = &stage->state;
-	struct cached cached = { .created_ns = build_created_ns(build) };
+	struct cached cached = { .created_ns = build_created_ns(build), .made_ns = time_now_ns() };
 	cleanup_strbuf struct strbuf config = STRBUF_INIT;
 
 	if (state_change(build, state, item, err) < 0)
@@ -235,10 +276,15 @@ static int do_change(struct build *build, struct stage *stage, const struct df_i
 	const char *const texts[] = { item->text, config.data };
 
 	cache_key_next(&state->key, texts, ARRAY_SIZE(texts), &state->key);
-	if (uses_cache(build, stage) && cache_find(build, &state->key, &cached) > 0)
+	int found = find_cached(build, stage, &state->key, true, &cached, err);
+	if (found < 0)
+		return -1;
+	if (found > 0)
 		emit_cached(build, stage, &cached);
-	else if (build->opts->layers)
+	if (build->opts->layers && (found == 0 || cached.remote != NULL))
 		cache_put(build, &state->key, &cached);
+	cached.config_only = true;
+	remote_add_step(build, &state->key, &cached);
 	state->created_ns = build->has_timestamp ? build_created_ns(build) : cached.created_ns;
 	state_add_history(build, stage, NULL, item, true);
 	return 0;
@@ -308,7 +354,7 @@ static int begin_stage(struct build *build, struct stage *stage, struct err *err
 	return 0;
 }
 
-/* Go on as far as possible: 1 something was done. */
+/* Go on as far as possible: 1 something was done; STEP_AGAIN. */
 static int advance(struct schedule *schedule, struct stage *stage, struct err *err)
 {
 	struct build *build = schedule->build;
@@ -332,8 +378,10 @@ static int advance(struct schedule *schedule, struct stage *stage, struct err *e
 		}
 		if (must_wait(build, stage, item) || schedule->running >= schedule->limit)
 			return done;
-		if (do_instruction(schedule, stage, item, err) < 0)
-			return -1;
+		int status = do_instruction(schedule, stage, item, err);
+
+		if (status != 0)
+			return status;
 		done = 1;
 	}
 	return done;
@@ -373,7 +421,17 @@ static int wait_for_workers(struct schedule *schedule, struct err *err)
 	return 0;
 }
 
-static int run_all(struct schedule *schedule, struct err *err)
+/* The image is whole here: all its layers are in the store. */
+static int need_result(struct build *build, struct err *err)
+{
+	const struct state *state = &build->stages[build->target].state;
+	cleanup_free struct digest *layers = state_layers(state);
+	int status = remote_need(build, layers, state->image.layer_count, err);
+
+	return status > 0 ? STEP_AGAIN : status;
+}
+
+static int run_once(struct schedule *schedule, struct err *err)
 {
 	struct build *build = schedule->build;
 
@@ -384,13 +442,13 @@ static int run_all(struct schedule *schedule, struct err *err)
 		for (size_t i = 0; i < build->stage_count; i++) {
 			int one = advance(schedule, &build->stages[i], err);
 
-			if (one < 0)
-				return -1;
+			if (one < 0 || one == STEP_AGAIN)
+				return one;
 			done |= one;
 			all &= !build->stages[i].needed || build->stages[i].phase == STAGE_DONE;
 		}
 		if (all)
-			return 0;
+			return need_result(build, err);
 		if (done && schedule->running == 0)
 			continue;
 		if (schedule->running == 0)
@@ -398,6 +456,38 @@ static int run_all(struct schedule *schedule, struct err *err)
 		if (wait_for_workers(schedule, err) < 0)
 			return -1;
 	}
+}
+
+static void reset_stage(struct stage *stage)
+{
+	state_release(&stage->state);
+	for (size_t i = 0; i < stage->trigger_count; i++)
+		df_instruction_release(&stage->triggers[i]);
+	free(stage->triggers);
+	stage->triggers = NULL;
+	stage->trigger_count = stage->next_trigger = 0;
+	stage->phase = STAGE_WAITING;
+	stage->step = 0;
+	stage->remote_missed = false;
+}
+
+/* Each round forgets a layer at least, so it ends. */
+static int run_all(struct schedule *schedule, struct err *err)
+{
+	struct build *build = schedule->build;
+	int status;
+
+	while ((status = run_once(schedule, err)) == STEP_AGAIN) {
+		build_emit(build, NULL, BUILD_NOTE,
+			   "The cache lacks layers that are needed: beginning again without them",
+			   NULL);
+		for (size_t i = 0; i < build->stage_count; i++) {
+			worker_end(schedule, &build->stages[i], true);
+			reset_stage(&build->stages[i]);
+		}
+		remote_forget_steps(build);
+	}
+	return status;
 }
 
 static int open_signals(struct schedule *schedule, struct err *err)

@@ -2,7 +2,7 @@
 /*
  * engine/build/state.c - what a stage knows between two instructions
  */
-#include "engine/build/build_private.h"
+#include "engine/build/remote.h"
 
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -201,11 +201,11 @@ void state_take_layer(struct build *build, struct stage *stage, const struct job
 
 	state->created_ns = build->has_timestamp ? build_created_ns(build) : cached->created_ns;
 	if (cached->has_layer) {
-		const struct layer_made made = { .meta = { .diff_id = cached->diff_id },
-						 .tar_bytes = cached->tar_bytes };
+		const struct image_new_layer made = cached_layer(cached);
 
-		image_new_add_layer(&state->image, &made);
+		image_new_append_layer(&state->image, &made);
 	}
+	remote_add_step(build, &job->key, cached);
 	/* what it made is part of the key of all that follows, not only what it was asked to do */
 	cache_key_next(&job->key, &layer, 1, &state->key);
 	state_add_history(build, stage, job, job->item, !cached->has_layer);

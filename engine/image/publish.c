@@ -55,7 +55,7 @@ static json_t *empty_config(void)
 	return config;
 }
 
-static void add_layer(struct image_new *image, const struct image_new_layer *layer)
+void image_new_append_layer(struct image_new *image, const struct image_new_layer *layer)
 {
 	image->layers =
 		xreallocarray(image->layers, image->layer_count + 1, sizeof(*image->layers));
@@ -86,7 +86,7 @@ static int read_base(struct engine *engine, const struct image *base, struct ima
 			.media_type = manifest.items[i].media_type,
 		};
 
-		add_layer(image, &layer);
+		image_new_append_layer(image, &layer);
 	}
 	return 0;
 }
@@ -114,7 +114,7 @@ void image_new_add_layer(struct image_new *image, const struct layer_made *made)
 		.media_type = (char *)MEDIA_OCI_LAYER,
 	};
 
-	add_layer(image, &layer);
+	image_new_append_layer(image, &layer);
 }
 
 void image_new_clear_layers(struct image_new *image)
@@ -223,10 +223,9 @@ static void set_diff_ids(const struct image_new *image)
 	json_put(image->config, "rootfs", rootfs);
 }
 
-int image_publish(struct engine *engine, const struct image_new *new_image,
-		  struct image **ret_image, struct err *err)
+int image_write(struct engine *engine, const struct image_new *new_image, struct image **ret_image,
+		struct err *err)
 {
-	cleanup_image struct image *image = NULL;
 	cleanup_json json_t *manifest_json = NULL;
 	struct digest config, manifest;
 	uint64_t bytes = 0;
@@ -240,8 +239,18 @@ int image_publish(struct engine *engine, const struct image_new *new_image,
 		return -1;
 	manifest_json = make_manifest(new_image, &config, bytes);
 	if (put_document(engine->store, manifest_json, &manifest, &bytes, err) < 0 ||
-	    image_describe(engine, &manifest, &image, err) < 0)
+	    image_describe(engine, &manifest, ret_image, err) < 0)
 		return err_wrap(err, "cannot make the image");
+	return 0;
+}
+
+int image_publish(struct engine *engine, const struct image_new *new_image,
+		  struct image **ret_image, struct err *err)
+{
+	cleanup_image struct image *image = NULL;
+
+	if (image_write(engine, new_image, &image, err) < 0)
+		return -1;
 	strv_copy(&image->names, &new_image->names);
 	if (image_put(engine->store, image, err) < 0)
 		return err_wrap(err, "cannot make the image");

@@ -270,3 +270,23 @@ int image_push(struct engine *engine, const char *text, const char *destination,
 	event_image(engine, EVENT_PUSH, image->config.text, destination);
 	return 0;
 }
+
+int image_push_new(struct engine *engine, const struct image_new *new_image,
+		   const char *destination, const struct image_push_opts *opts,
+		   progress_function progress, void *progress_arg, struct err *err)
+{
+	cleanup_image struct image *image = NULL;
+	struct digest digest;
+	struct push push = { .engine = engine,
+			     .opts = opts,
+			     .progress = progress,
+			     .progress_arg = progress_arg,
+			     .ret_digest = &digest };
+
+	if (image_write(engine, new_image, &image, err) < 0)
+		return -1;
+	push.image = image;
+	if (push_to_registry(&push, destination, err) < 0)
+		return err_wrap(err, "cannot push to '%s'", destination);
+	return 0;
+}

@@ -25,6 +25,8 @@
  *	{"event": "result", "manifest": DIGEST, "index": DIGEST or "", "endpoint": N}	last
  *	{"event": "error", "kind": "not-found", "message": "...", "hint": "..."}	or this is last
  *
+ * "pull" with "layers": N fetches the documents and the N lowest layers only: what a cache of builds needs of an image.
+ *
  * "push": also {"push": {"path": directory of a layout, "manifest": DIGEST, "mediaType": "...", "tag": "latest", "blobs": [DIGEST...],
  * "mountFrom": another repository of the registry, or ""}}; the source names the one endpoint. "login": the endpoint is asked for
  * nothing, with its credentials.

@@ -51,12 +51,12 @@ static int find_manifest(struct fetcher *fetcher, const struct manifest *top, co
 }
 
 /* One job per blob. The same blob twice is one job, but it can only have one diffID. */
-static int plan_layers(const struct manifest *manifest, const struct digest *diff_ids,
+static int plan_layers(const struct manifest *manifest, const struct digest *diff_ids, size_t limit,
 		       struct job *jobs, size_t *ret_count, const char *what, struct err *err)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < manifest->item_count; i++) {
+	for (size_t i = 0; i < limit; i++) {
 		const struct descriptor *layer = &manifest->items[i];
 		bool known = false;
 
@@ -88,15 +88,19 @@ static int fetch_layers(struct fetcher *fetcher, const struct manifest *manifest
 {
 	cleanup_free struct digest *diff_ids = NULL;
 	cleanup_free struct job *jobs = xcalloc(manifest->item_count + 1, sizeof(*jobs));
+	int64_t wanted = fetcher->transfer->layer_limit;
+	size_t limit = manifest->item_count;
 	size_t count = 0;
 
+	if (wanted >= 0 && (uint64_t)wanted < limit)
+		limit = (size_t)wanted;
 	if (config_diff_ids(config, manifest->item_count, what, &diff_ids, err) < 0 ||
-	    plan_layers(manifest, diff_ids, jobs, &count, what, err) < 0)
+	    plan_layers(manifest, diff_ids, limit, jobs, &count, what, err) < 0)
 		return -1;
 	if (manifest->item_count > MANIFEST_LAYERS_WARN)
 		event_text("warning", "%s has %zu layers; other engines take no more than %d", what,
 			   manifest->item_count, MANIFEST_LAYERS_WARN);
-	if (jobs_plan(fetcher, diff_ids, manifest->item_count, err) < 0)
+	if (jobs_plan(fetcher, diff_ids, limit, err) < 0)
 		return -1;
 	return jobs_run(fetcher, jobs, count, err);
 }

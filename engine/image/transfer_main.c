@@ -43,6 +43,7 @@ static int start(struct err *err)
 	struct transfer_request request = { 0 };
 	cleanup_store struct store *store = NULL;
 	const struct idmaps *maps = NULL;
+	size_t layer_limit = SIZE_MAX;
 	int pair[2] = { -1, -1 };
 	pid_t pid = 0;
 	int status = -1;
@@ -84,8 +85,10 @@ static int start(struct err *err)
 	}
 	close(pair[1]);
 	pair[1] = -1;
+	if (request.layer_limit >= 0)
+		layer_limit = (size_t)request.layer_limit;
 	transfer_request_release(&request);
-	status = supervisor_main(store, pair[0], pid);
+	status = supervisor_main(store, layer_limit, pair[0], pid);
 out:
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);

@@ -71,6 +71,7 @@ struct transfer_request {
 	uint32_t retry, parallel;
 	int64_t retry_delay_ms, stall_timeout_s;
 	bool retry_delay_grows;
+	int64_t layer_limit; /* no more of an image's layers than so many, the lowest; -1: all */
 };
 void transfer_request_release(struct transfer_request *request);
 /** Read from the descriptor and check. */
@@ -98,7 +99,10 @@ int get_main(const struct transfer_request *request);
 /** "filter": compress or decompress from one descriptor to another. Writes the last event. */
 int filter_main(const struct transfer_request *request);
 
-/** The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status. */
-int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid);
+/**
+ * The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status.
+ * @param layer_limit  so many layers of the image, the lowest, must be there at the end
+ */
+int supervisor_main(struct store *store, size_t layer_limit, int fetcher_fd, pid_t fetcher_pid);
 
 #endif

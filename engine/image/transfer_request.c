@@ -58,6 +58,7 @@ int transfer_request_read(int fd, struct transfer_request *ret, struct err *err)
 					     TRANSFER_PARALLEL_MAX),
 		.retry_delay_ms = number(json, "retryDelayMs", 1000, 3600 * 1000),
 		.retry_delay_grows = json_get_bool(json, true, "retryDelayGrows", NULL),
+		.layer_limit = json_get_int(json, -1, "layers", NULL),
 		.stall_timeout_s =
 			number(json, "stallTimeoutS", TRANSFER_STALL_DEFAULT_S, 24 * 3600),
 	};

@@ -97,7 +97,7 @@ static int check_result(struct supervisor *supervisor, const struct work *work, 
 	if (config == NULL ||
 	    config_diff_ids(config, manifest.item_count, "manifest", &diff_ids, err) < 0)
 		return -1;
-	for (size_t i = 0; i < manifest.item_count; i++) {
+	for (size_t i = 0; i < manifest.item_count && i < supervisor->layer_limit; i++) {
 		struct layer_meta meta = { 0 };
 		int found = layer_find(supervisor->store, &diff_ids[i], &meta, err);
 
@@ -290,11 +290,13 @@ static int step(struct supervisor *supervisor, struct err *err)
 	return polls[0].revents != 0 ? read_work(supervisor, err) : 0;
 }
 
-int supervisor_main(struct store *store, int fetcher_fd, pid_t fetcher_pid)
+int supervisor_main(struct store *store, size_t layer_limit, int fetcher_fd, pid_t fetcher_pid)
 {
-	struct supervisor supervisor = {
-		.store = store, .fetcher_fd = fetcher_fd, .signal_fd = -1, .flusher = CHILD_INIT
-	};
+	struct supervisor supervisor = { .store = store,
+					 .layer_limit = layer_limit,
+					 .fetcher_fd = fetcher_fd,
+					 .signal_fd = -1,
+					 .flusher = CHILD_INIT };
 	cleanup_child struct child fetcher = { fetcher_pid, -1 };
 	cleanup_fd int signal_fd = -1;
 	sigset_t set;
