@@ -45,7 +45,7 @@ COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-section
 STATIC := $(if $(SAN)$(FUZZING),-pie,-static-pie)
 STATIC_LIBS := -Wl,-Bstatic -ljansson -lseccomp -lcrypto $(if $(SAN)$(FUZZING),-Wl$(,)-Bdynamic)
 DHOW_LIBS := -ljansson -lseccomp -lcrypto
-TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz)
+TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz) -lgpgme -lsodium
 
 # --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---
 FOLDERS := cli engine network storage rootless units base
@@ -55,7 +55,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS := $(FOLDERS:%=$(BUILD)/lib%.a)
 ENGINE_LIBS := $(filter-out %/libcli.a,$(LIBS))
 
-BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer monitor init host quadlet)
+BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer signature monitor init host quadlet)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
@@ -105,9 +105,9 @@ $(BUILD)/dhow $(BUILD)/dhow-runtime:
 	$(call begin,LINK)
 	$(Q)$(CC) $(STATIC) $(LDFLAGS_ALL) -o $@ $^ $(STATIC_LIBS)
 
-$(BUILD)/libexec/dhow/transfer: $(BUILD)/obj/engine/image/transfer_main.o $(ENGINE_LIBS)
+$(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/signature: $(BUILD)/libexec/dhow/%: $(BUILD)/obj/engine/image/%_main.o $(ENGINE_LIBS)
 $(BUILD)/libexec/dhow/host: $(BUILD)/obj/rootless/host_main.o $(BUILD)/librootless.a $(BUILD)/libbase.a
-$(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/host:
+$(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/signature $(BUILD)/libexec/dhow/host:
 	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
 

@@ -118,6 +118,18 @@ int path_make_dirs_beneath(int dir_fd, const char *path, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
+int path_make_dirs(const char *path, mode_t mode)
+{
+	cleanup_fd int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int path_fd =
+		root_fd < 0 ? -errno : path_make_dirs_in_root(root_fd, path, mode, NULL);
+	int fd = path_fd < 0 ? path_fd : openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (path_fd < 0)
+		return path_fd;
+	return fd < 0 ? -errno : fd;
+}
+
 int path_open_parent_in_root(int root_fd, const char *path, struct strbuf *path_buf,
 			     const char **ret_name)
 {

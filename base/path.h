@@ -37,6 +37,8 @@ void path_set_openat2(bool available);
 int path_make_dirs_in_root(int root_fd, const char *path, mode_t mode, int *ret_made);
 /** The same strictly beneath, without links; fd is opened O_RDONLY | O_DIRECTORY. */
 int path_make_dirs_beneath(int dir_fd, const char *path, mode_t mode);
+/** The same for an absolute path that nobody but the user has a say in; fd is opened O_RDONLY | O_DIRECTORY, or -errno. */
+int path_make_dirs(const char *path, mode_t mode);
 /**
  * Open the parent directory (O_PATH, in root) of path and give its last component; "/" and "." are refused with -EINVAL.
  * ret_name points into path_buf, which holds the cleaned path. fd or -errno.

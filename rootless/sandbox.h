@@ -34,6 +34,8 @@ struct sandbox {
 	bool allow_files; /* the system calls that make, link, change and remove files */
 	bool allow_network; /* for the fetcher: sockets and DNS; still no execve and no files but the given */
 	bool allow_threads;
+	/* programs below read_dir_fds may be executed; they are confined as this process is. System calls that are not in the list fail instead */
+	bool allow_programs;
 };
 
 /**

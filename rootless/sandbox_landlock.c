@@ -110,8 +110,9 @@ int sandbox_landlock(const struct sandbox *sandbox, struct err *err)
 	for (size_t i = 0; i < sandbox->write_dir_count; i++)
 		if (allow_tree(ruleset_fd, sandbox->write_dir_fds[i], change, &attr, err) < 0)
 			return -1;
+	uint64_t look = ACCESS_READ | (sandbox->allow_programs ? LANDLOCK_ACCESS_FS_EXECUTE : 0);
 	for (size_t i = 0; i < sandbox->read_dir_count; i++)
-		if (allow_tree(ruleset_fd, sandbox->read_dir_fds[i], ACCESS_READ, &attr, err) < 0)
+		if (allow_tree(ruleset_fd, sandbox->read_dir_fds[i], look, &attr, err) < 0)
 			return -1;
 
 	if (sys_landlock_restrict_self(ruleset_fd, 0) < 0)

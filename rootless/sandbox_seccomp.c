@@ -17,6 +17,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -41,7 +42,10 @@
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
-#define FILTER_MAX 640
+#define FILTER_MAX 700
+#define CLONE_NAMESPACES                                                                           \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 /* memory, time, signals of its own, descriptors that are open */
 static const int calls_plain[] = {
@@ -168,6 +172,16 @@ static const int calls_network[] = {
 	SYS_setsockopt, SYS_socketpair, SYS_sendmmsg,	 SYS_recvmmsg,
 };
 
+/* what programs do between their start and their end, besides */
+static const int calls_programs[] = {
+	SYS_execve,  SYS_wait4,	    SYS_waitid,	   SYS_getpgid,	  SYS_setpgid,
+	SYS_setsid,  SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_mlock,
+	SYS_munlock, SYS_msync,	    SYS_setitimer, SYS_getitimer,
+#ifdef SYS_open
+	SYS_vfork,   SYS_fork,	    SYS_getpgrp,   SYS_alarm,	  SYS_creat,
+#endif
+};
+
 /* asked for by libraries that go on without an answer */
 static const int calls_refused[] = { SYS_prctl, SYS_prlimit64, SYS_get_mempolicy,
 				     SYS_sched_setaffinity };
@@ -273,22 +287,30 @@ static void build(const struct sandbox *sandbox, struct filter *filter)
 		EMIT_TABLE(filter, calls_network, SECCOMP_RET_ALLOW);
 		emit_socket(filter);
 	}
+	if (sandbox->allow_programs) {
+		EMIT_TABLE(filter, calls_programs, SECCOMP_RET_ALLOW);
+		/* a program that cannot lower its limits gives up, unless the kernel has none */
+		emit_call(filter, SYS_prlimit64, no_call);
+		emit_masked(filter, SYS_clone, 0, CLONE_NAMESPACES, 0, SECCOMP_RET_ERRNO | EPERM);
+	}
 	EMIT_TABLE(filter, calls_refused, SECCOMP_RET_ERRNO | EPERM);
 
 	/* code is loaded before the sandbox closes, except by name services */
-	unsigned no_code = sandbox->allow_network ? 0 : PROT_EXEC;
+	unsigned no_code = sandbox->allow_network || sandbox->allow_programs ? 0 : PROT_EXEC;
 	emit_masked(filter, SYS_mmap, 2, no_code, 0, no_access);
 	emit_masked(filter, SYS_mprotect, 2, no_code, 0, no_access);
 	/* a size that is asked for, a mode that is set: nothing that a device or terminal would act on */
 	emit_call(filter, SYS_ioctl, SECCOMP_RET_ERRNO | ENOTTY);
 	/* abort() signals its own thread */
-	emit_masked(filter, SYS_tgkill, 0, ~0U, (unsigned)getpid(), SECCOMP_RET_KILL_PROCESS);
+	emit_masked(filter, SYS_tgkill, 0, ~0U, (unsigned)getpid(),
+		    sandbox->allow_programs ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_KILL_PROCESS);
 	/* glibc falls back from clone3, whose flags a filter cannot see, to clone */
 	emit_call(filter, SYS_clone3, no_call);
 	if (sandbox->allow_threads)
 		emit_masked(filter, SYS_clone, 0, CLONE_THREAD, CLONE_THREAD,
 			    SECCOMP_RET_KILL_PROCESS);
-	emit_return(filter, SECCOMP_RET_KILL_PROCESS);
+	emit_return(filter,
+		    sandbox->allow_programs ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_KILL_PROCESS);
 }
 
 int sandbox_seccomp(const struct sandbox *sandbox, struct err *err)

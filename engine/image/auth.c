@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -41,37 +42,6 @@ void credentials_release(struct credentials *credentials)
 }
 
 /* ---- one file ---------------------------------------------------------------------------------------------------------- */
-
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-static bool base64_decode(const char *text, struct strbuf *out)
-{
-	uint32_t bits = 0;
-	unsigned bit_count = 0;
-
-	for (; *text != '\0' && *text != '='; text++) {
-		int value = base64_value(*text);
-
-		if (value < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)value;
-		bit_count += 6;
-		if (bit_count >= 8) {
-			bit_count -= 8;
-			strbuf_addc(out, (char)(bits >> bit_count & 0xff));
-		}
-	}
-	return text[strspn(text, "=")] == '\0';
-}
 
 /* Host of an old key such as "https://index.docker.io/v1/"; yours. */
 static char *key_host(const char *key)

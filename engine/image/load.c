@@ -12,8 +12,8 @@
 #include "base/strbuf.h"
 #include "engine/events.h"
 #include "engine/image/archive.h"
-#include "engine/image/policy.h"
 #include "engine/image/pull_private.h"
+#include "engine/image/trust.h"
 
 static const struct image_pull_opts load_opts = { .retry = -1 };
 
@@ -66,11 +66,13 @@ int image_load(struct engine *engine, int archive_fd, const char *path, progress
 
 	if (path != NULL && absolute == NULL)
 		return err_sys(err, errno, "cannot open '%s'", path);
-	if (policy_check(engine->options.policy_file, path != NULL ? "oci" : "docker-archive",
-			 absolute != NULL ? absolute : "", err) < 0)
+	if (path == NULL && trust_open_without_signatures(engine, "docker-archive", "", err) < 0)
 		return err_wrap(err, "cannot load images");
 	status = path != NULL ? archive_open_layout(absolute, &archive, err)
 			      : archive_open(engine, archive_fd, &archive, err);
+	/* the plain files of dir: are looked at by their own rules, and may have signatures */
+	if (status == 0 && path != NULL)
+		status = trust_open_without_signatures(engine, "oci", absolute, err);
 	if (status == 0)
 		status = load_all(engine, &archive, progress, progress_arg, ret_names, err);
 	else if (path != NULL && err->kind == ERR_NOT_FOUND)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -131,26 +132,6 @@ static json_t *auths_of(const struct auth_file *file)
 	return json_object_get(file->json, "auths");
 }
 
-static void base64_encode(const char *text, struct strbuf *out)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t length = strlen(text);
-
-	for (size_t i = 0; i < length; i += 3) {
-		uint32_t bits = (uint32_t)(unsigned char)text[i] << 16;
-
-		if (i + 1 < length)
-			bits |= (uint32_t)(unsigned char)text[i + 1] << 8;
-		if (i + 2 < length)
-			bits |= (uint32_t)(unsigned char)text[i + 2];
-		strbuf_addc(out, digits[bits >> 18]);
-		strbuf_addc(out, digits[bits >> 12 & 63]);
-		strbuf_addc(out, i + 1 < length ? digits[bits >> 6 & 63] : '=');
-		strbuf_addc(out, i + 2 < length ? digits[bits & 63] : '=');
-	}
-}
-
 /* ---- the registry ---------------------------------------------------------------------------------------------------- */
 
 static int ask_registry(struct engine *engine, const char *key, const struct login_opts *opts,
@@ -209,7 +190,7 @@ int registry_login(struct engine *engine, const char *registry, const struct log
 	}
 	if (status == 0) {
 		strbuf_addf(&plain, "%s:%s", opts->username, opts->password);
-		base64_encode(plain.data, &encoded);
+		base64_encode(plain.data, plain.length, &encoded);
 		json_put_string(entry, "auth", encoded.data);
 		json_object_set(auths_of(&file), key, entry);
 		status = write_file(&file, err);

@@ -22,7 +22,7 @@
 #include "base/strbuf.h"
 #include "engine/image/archive.h"
 #include "engine/image/describe.h"
-#include "engine/image/policy.h"
+#include "engine/image/trust.h"
 
 #define PULL_ROUNDS 3
 
@@ -112,9 +112,9 @@ static void warn_of_platform(const struct pull *pull, const struct image *image)
 
 /* ---- one source -------------------------------------------------------------------------------------------------------- */
 
-/* Fetch and record. The source is taken. */
-static int pull_source(const struct pull *pull, json_t *source_take, const struct image_ref *name,
-		       struct image **ret_image, struct err *err)
+/* Fetch and record. The source is taken. @param trust  what was checked; NULL: nothing has to be */
+static int pull_source(const struct pull *pull, json_t *source_take, const struct trust *trust,
+		       const struct image_ref *name, struct image **ret_image, struct err *err)
 {
 	cleanup_json json_t *request = NULL;
 
@@ -128,6 +128,8 @@ static int pull_source(const struct pull *pull, json_t *source_take, const struc
 
 		if (fetched && !digest_is_set(&result.manifest))
 			status = err_set(err, ERR_FAILED, "'transfer' gives no manifest");
+		else if (fetched && trust != NULL && trust_holds(trust, &result.manifest, err) < 0)
+			status = -1;
 		else if (fetched)
 			status = put_record(pull->engine, &result, name, ret_image, err);
 		strv_release(&result.tags);
@@ -141,21 +143,35 @@ static int pull_source(const struct pull *pull, json_t *source_take, const struc
 	}
 }
 
+/* The same when its signatures are what the policy demands: before a layer is asked for. */
+static int pull_trusted(const struct pull *pull, json_t *source_take, struct trust *trust,
+			const struct image_ref *name, struct image **ret_image, struct err *err)
+{
+	if (trust->needs_signatures &&
+	    trust_check(pull->engine, trust, name, source_take, pull->opts, err) < 0) {
+		json_decref(source_take);
+		return -1;
+	}
+	return pull_source(pull, source_take, trust, name, ret_image, err);
+}
+
 static int pull_name(const struct pull *pull, const struct registries *registries, const char *name,
 		     struct image **ret_image, struct err *err)
 {
 	cleanup_image_ref struct image_ref ref = { 0 };
+	cleanup_trust struct trust trust = TRUST_INIT;
 	json_t *source = NULL;
+	int status;
 
 	if (image_ref_parse(name, &ref, err) < 0)
 		return -1;
-	if (policy_check(pull->engine->options.policy_file, "docker", name, err) < 0)
+	if (trust_open(pull->engine, "docker", name, &trust, err) < 0)
 		return -1;
 	say(pull, "Trying to pull ", name);
-	if (pull_registry_source(registries, &ref, pull->opts, &source, err) < 0 ||
-	    pull_source(pull, source, &ref, ret_image, err) < 0)
-		return err_wrap(err, "cannot pull image '%s'", name);
-	return 0;
+	status = pull_registry_source(registries, &ref, pull->opts, &source, err);
+	if (status == 0)
+		status = pull_trusted(pull, source, &trust, &ref, ret_image, err);
+	return status < 0 ? err_wrap(err, "cannot pull image '%s'", name) : 0;
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
@@ -209,8 +225,8 @@ static bool name_from_layout(const char *name, struct image_ref *ret)
 }
 
 /* "PATH[:NAME]": the source object, and the name. */
-static int local_source(const char *policy_file, const char *kind, const char *rest,
-			json_t **ret_source, char **ret_name, struct err *err)
+static int local_source(const char *kind, const char *rest, json_t **ret_source, char **ret_path,
+			char **ret_name, struct err *err)
 {
 	bool has_name = str_equal(kind, "oci");
 	const char *colon = has_name ? strchr(rest, ':') : NULL;
@@ -220,13 +236,12 @@ static int local_source(const char *policy_file, const char *kind, const char *r
 
 	if (absolute == NULL)
 		return err_sys(err, errno, "cannot open directory '%s'", path);
-	if (policy_check(policy_file, kind, absolute, err) < 0)
-		return -1;
 	*ret_source = json_object();
 	json_put_string(*ret_source, "kind", kind);
 	json_put(*ret_source, "path", json_text(absolute));
 	json_put(*ret_source, "name", json_text(colon != NULL ? colon + 1 : ""));
 	*ret_name = xstrdup(colon != NULL ? colon + 1 : "");
+	*ret_path = TAKE_PTR(absolute);
 	return 0;
 }
 
@@ -234,15 +249,21 @@ static int pull_local(const struct pull *pull, const char *kind, const char *res
 		      struct image **ret_image, struct err *err)
 {
 	cleanup_image_ref struct image_ref ref = { 0 };
-	cleanup_free char *name = NULL;
+	cleanup_trust struct trust trust = TRUST_INIT;
+	cleanup_free char *name = NULL, *path = NULL;
 	json_t *source = NULL;
-	bool named = false;
+	int status = local_source(kind, rest, &source, &path, &name, err);
 
-	if (local_source(pull->engine->options.policy_file, kind, rest, &source, &name, err) < 0 ||
-	    (named = name_from_layout(name, &ref),
-	     pull_source(pull, source, named ? &ref : NULL, ret_image, err)) < 0)
-		return err_wrap(err, "cannot pull '%s:%s'", kind, rest);
-	return 0;
+	if (status == 0)
+		status = trust_open(pull->engine, kind, path, &trust, err);
+	/* it may get a name, but is known by none that a signature could bear */
+	if (status == 0 && trust.needs_signatures)
+		status = trust_check(pull->engine, &trust, NULL, source, pull->opts, err);
+	if (status == 0)
+		status = pull_source(pull, json_incref(source), &trust,
+				     name_from_layout(name, &ref) ? &ref : NULL, ret_image, err);
+	json_decref(source);
+	return status < 0 ? err_wrap(err, "cannot pull '%s:%s'", kind, rest) : 0;
 }
 
 /* ---- archives ---------------------------------------------------------------------------------------------------------- */
@@ -264,7 +285,7 @@ int pull_layout(struct engine *engine, const char *path, const struct archive_it
 		json_decref(source);
 		return -1;
 	}
-	status = pull_source(&pull, source, NULL, ret_image, err);
+	status = pull_source(&pull, source, NULL, NULL, ret_image, err);
 	platform_release(&pull.platform);
 	for (size_t i = 0; status == 0 && i < item->names.count; i++) {
 		cleanup_image_ref struct image_ref ref = { 0 };
@@ -336,7 +357,7 @@ static int pull_archive(const struct pull *pull, const char *kind, const char *r
 		err_sys(err, errno, "cannot open '%s'", path);
 		return err_wrap(err, "cannot pull '%s:%s'", kind, rest);
 	}
-	status = policy_check(pull->engine->options.policy_file, kind, absolute, err);
+	status = trust_open_without_signatures(pull->engine, kind, absolute, err);
 	if (status == 0)
 		status = archive_open(pull->engine, fd, &archive, err);
 	if (status == 0)

@@ -33,7 +33,10 @@ int pull_request(const struct engine *engine, const char *op, json_t *source_tak
 struct pull_result {
 	struct digest manifest, index;
 	struct strv tags;
+	struct strv instances; /* of the index: for "signatures" */
+	json_t *signatures;    /* an array, or NULL */
 };
+void pull_result_release(struct pull_result *result);
 /**
  * Run libexec/dhow/transfer. SIGINT, SIGTERM and SIGHUP are held back meanwhile: they end it, and this fails with ERR_INTERRUPTED.
  */

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/strbuf.h"
+#include "engine/image/signature.h"
 #include "engine/image/transfer.h"
 
 struct run {
@@ -41,6 +42,13 @@ static const struct {
 	{ "done", PROGRESS_LAYER_DONE },   { "skipped", PROGRESS_LAYER_SKIPPED },
 	{ "text", PROGRESS_TEXT },
 };
+
+void pull_result_release(struct pull_result *result)
+{
+	strv_release(&result->tags);
+	strv_release(&result->instances);
+	json_decref(result->signatures);
+}
 
 static enum err_kind kind_of_name(const char *name)
 {
@@ -95,6 +103,26 @@ static bool handle_result(struct run *run, const json_t *json)
 	return true;
 }
 
+static bool handle_subject(struct run *run, const json_t *json)
+{
+	strv_clear(&run->result->instances);
+	return digest_parse(json_get_string(json, "", "manifest", NULL), &run->result->manifest) ==
+		       0 &&
+	       (*json_get_string(json, "", "index", NULL) == '\0' ||
+		digest_parse(json_get_string(json, "", "index", NULL), &run->result->index) == 0) &&
+	       json_get_strv(json, "instances", &run->result->instances) == 0;
+}
+
+static bool handle_signature(struct run *run, const json_t *json)
+{
+	if (run->result->signatures == NULL)
+		run->result->signatures = json_array();
+	/* more come only when a mirror failed after it had told of some */
+	if (json_array_size(run->result->signatures) < SIGNATURES_MAX)
+		json_array_append(run->result->signatures, (json_t *)json);
+	return true;
+}
+
 static void handle_error(struct run *run, const json_t *json)
 {
 	const char *hint = json_get_string(json, "", "hint", NULL);
@@ -120,6 +148,10 @@ static bool handle_line(struct run *run, const char *line, size_t length)
 	}
 	if (str_equal(event, "tags"))
 		return json_get_strv(json, "tags", &run->result->tags) == 0;
+	if (str_equal(event, "subject"))
+		return handle_subject(run, json);
+	if (str_equal(event, "signature"))
+		return handle_signature(run, json);
 	if (str_equal(event, "result"))
 		return handle_result(run, json);
 	if (str_equal(event, "error")) {

@@ -22,6 +22,8 @@
  *	{"event": "text", "text": "..."}		for people
  *	{"event": "warning", "text": "..."}
  *	{"event": "tags", "tags": ["..."]}		one or more, for "tags"
+ *	{"event": "subject", "manifest": DIGEST, "index": DIGEST or "", "instances": [DIGEST...]}	for "signatures": what the source means
+ *	{"event": "signature", "kind": "blob" or "sigstore", ...}	and each signature of it, as signature.h has it
  *	{"event": "result", "manifest": DIGEST, "index": DIGEST or "", "endpoint": N}	last
  *	{"event": "error", "kind": "not-found", "message": "...", "hint": "..."}	or this is last
  *
@@ -30,6 +32,8 @@
  * "push": also {"push": {"path": directory of a layout, "manifest": DIGEST, "mediaType": "...", "tag": "latest", "blobs": [DIGEST...],
  * "mountFrom": another repository of the registry, or ""}}; the source names the one endpoint. "login": the endpoint is asked for
  * nothing, with its credentials.
+ *
+ * "signatures": a source as for "pull", and {"signatures": {"lookaside": URL of the repository in a storage or "", "attachments": bool}}.
  *
  * "untar": {"op": "untar", "store": ..., "source": {}, "uid": N, "gid": N, "replaceKind": bool, "private": bool}. fd 5 is the archive,
  * compressed or not; over the socket fd 6 one message comes with the directory to unpack into and, perhaps, a pidfd whose user

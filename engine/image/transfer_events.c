@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 
-static void send_line(json_t *event)
+void event_json(const json_t *event)
 {
 	cleanup_strbuf struct strbuf line = STRBUF_INIT;
 
@@ -33,7 +33,7 @@ void event_progress(const char *event, const struct digest *id, const char *numb
 	json_put_string(json, "id", id->text);
 	if (number_key != NULL)
 		json_put_int(json, number_key, (int64_t)number);
-	send_line(json);
+	event_json(json);
 }
 
 void event_text(const char *event, const char *format, ...)
@@ -49,7 +49,7 @@ void event_text(const char *event, const char *format, ...)
 		strbuf_truncate(&text, 1000);
 	json_put_string(json, "event", event);
 	json_put(json, "text", json_text(text.data));
-	send_line(json);
+	event_json(json);
 }
 
 void event_tags(const json_t *tags)
@@ -58,7 +58,7 @@ void event_tags(const json_t *tags)
 
 	json_put_string(json, "event", "tags");
 	json_put(json, "tags", json_deep_copy(tags));
-	send_line(json);
+	event_json(json);
 }
 
 void event_result(const struct digest *manifest, const struct digest *index, uint32_t endpoint)
@@ -69,7 +69,7 @@ void event_result(const struct digest *manifest, const struct digest *index, uin
 	json_put_string(json, "manifest", manifest->text);
 	json_put_string(json, "index", index->text);
 	json_put_int(json, "endpoint", endpoint);
-	send_line(json);
+	event_json(json);
 }
 
 void event_error(const struct err *err)
@@ -80,5 +80,5 @@ void event_error(const struct err *err)
 	json_put_string(json, "kind", err_kind_name(err->kind));
 	json_put(json, "message", json_text(err->msg));
 	json_put(json, "hint", json_text(err->hint));
-	send_line(json);
+	event_json(json);
 }

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "rootless/sandbox.h"
+#include "storage/sha256.h"
 
 #define MANIFEST_ACCEPT                                                                            \
 	MEDIA_OCI_MANIFEST ", " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_MANIFEST ", " MEDIA_DOCKER_LIST
@@ -159,13 +160,48 @@ static int fetch_tags(struct fetcher *fetcher, struct err *err)
 
 /* ---- images ------------------------------------------------------------------------------------------------------------ */
 
+static int registry_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_content_type,
+			struct err *err)
+{
+	const json_t *source = fetcher->transfer->source;
+	const char *digest = json_get_string(source, "", "digest", NULL);
+	const char *tag = json_get_string(source, "", "tag", NULL);
+	cleanup_free char *rest = xasprintf("manifests/%s", *digest != '\0' ? digest : tag);
+
+	if (http_get(fetcher->http, fetcher->registry, rest, MANIFEST_ACCEPT, JSON_LIMIT_BYTES,
+		     ret_text, ret_content_type, NULL, err) < 0) {
+		if (err->kind == ERR_NOT_FOUND && strstr(err->msg, "unknown") == NULL)
+			err_set(err, ERR_NOT_FOUND, "registry '%s': manifest unknown",
+				fetcher->registry->name);
+		return -1;
+	}
+	return 0;
+}
+
+int fetch_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_content_type,
+	      struct err *err)
+{
+	const char *wanted = json_get_string(fetcher->transfer->source, "", "digest", NULL);
+	struct digest digest;
+
+	if (fetcher->registry == NULL)
+		return local_top(fetcher, ret_text, ret_content_type, err);
+	if (registry_top(fetcher, ret_text, ret_content_type, err) < 0)
+		return -1;
+	sha256_of(ret_text->data, ret_text->length, &digest);
+	if (*wanted != '\0' && !str_equal(wanted, digest.text))
+		return err_set(err, ERR_CORRUPT,
+			       "manifest '%s' is not what was asked for: its digest is '%s'",
+			       wanted, digest.text);
+	return 0;
+}
+
 static int fetch_from_registry(struct fetcher *fetcher, struct work *result, struct err *err)
 {
 	const json_t *source = fetcher->transfer->source;
 	const char *tag = json_get_string(source, "", "tag", NULL);
 	const char *digest_text = json_get_string(source, "", "digest", NULL);
 	const char *wanted = *digest_text != '\0' ? digest_text : tag;
-	cleanup_free char *rest = xasprintf("manifests/%s", wanted);
 	cleanup_free char *what = xasprintf("manifest '%s'", wanted);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_free char *content_type = NULL;
@@ -173,13 +209,8 @@ static int fetch_from_registry(struct fetcher *fetcher, struct work *result, str
 
 	if (*digest_text != '\0' && digest_parse(digest_text, &digest) < 0)
 		return err_set(err, ERR_USAGE, "'%s' is no digest", digest_text);
-	if (http_get(fetcher->http, fetcher->registry, rest, MANIFEST_ACCEPT, JSON_LIMIT_BYTES,
-		     &text, &content_type, NULL, err) < 0) {
-		if (err->kind == ERR_NOT_FOUND && strstr(err->msg, "unknown") == NULL)
-			err_set(err, ERR_NOT_FOUND, "registry '%s': manifest unknown",
-				fetcher->registry->name);
+	if (registry_top(fetcher, &text, &content_type, err) < 0)
 		return -1;
-	}
 	return fetch_image(fetcher, &text, content_type, what, &digest, &result->blob,
 			   &result->diff_id, err);
 }
@@ -196,6 +227,8 @@ static int ask_endpoint(struct fetcher *fetcher, struct work *result, struct err
 
 	if (str_equal(op, "tags"))
 		return fetch_tags(fetcher, err);
+	if (str_equal(op, "signatures"))
+		return collect_signatures(fetcher, err);
 	if (str_equal(op, "push"))
 		return push_image(fetcher, err);
 	if (str_equal(op, "login"))
@@ -228,6 +261,8 @@ static int fetch_local(struct fetcher *fetcher, struct work *result, struct err 
 	cleanup_free char *content_type = NULL;
 	struct digest any = { "" };
 
+	if (str_equal(fetcher->transfer->op, "signatures"))
+		return collect_signatures(fetcher, err);
 	if (local_top(fetcher, &text, &content_type, err) < 0)
 		return -1;
 	return fetch_image(fetcher, &text, content_type, "the manifest", &any, &result->blob,

@@ -90,6 +90,25 @@ int fetch_image(struct fetcher *fetcher, const struct strbuf *top, const char *c
 		const char *what, const struct digest *wanted, struct digest *ret_manifest,
 		struct digest *ret_index, struct err *err);
 
+/** The top document of the source, from the endpoint in use or the local directory; its digest is checked against the one asked for. */
+int fetch_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_content_type,
+	      struct err *err);
+
+/** What a name means, without its layers. */
+struct image_documents {
+	struct manifest top; /* the manifest, or the index that it was chosen from; release it */
+	struct digest manifest, index;
+};
+int image_documents_find(struct fetcher *fetcher, struct image_documents *ret, struct err *err);
+
+/* transfer_signatures.c */
+
+/** Tell dhow by events what the source means and which signatures there are of it. */
+int collect_signatures(struct fetcher *fetcher, struct err *err);
+/** The manifest of the signatures of sigstore that the endpoint has for a digest: 1 (new reference), 0 none, -1. */
+int fetch_attachments(struct fetcher *fetcher, const struct digest *digest, json_t **ret_manifest,
+		      struct err *err);
+
 /* transfer_push.c */
 
 /** Send the image of the request's "push" to the endpoint in use. */
@@ -102,6 +121,9 @@ int check_login(struct fetcher *fetcher, struct err *err);
 /** oci: and dir: sources: the top document. ret_content_type may become NULL. */
 int local_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_content_type,
 	      struct err *err);
+/** Read a file of a local source. ERR_NOT_FOUND, ERR_LIMIT. */
+int local_read(struct fetcher *fetcher, const char *path, size_t limit_bytes, struct strbuf *ret,
+	       struct err *err);
 /** Open a blob of a local source. fd, -1. */
 int local_open(struct fetcher *fetcher, const struct digest *digest, struct err *err);
 

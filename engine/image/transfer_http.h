@@ -122,6 +122,9 @@ void http_step(struct http *http, struct curl_waitfd *fds, unsigned fd_count, in
 int http_get(struct http *http, struct registry *registry, const char *rest, const char *accept,
 	     size_t limit_bytes, struct strbuf *ret_body, char **ret_content_type, char **ret_link,
 	     struct err *err);
+/** The same of any URL; registry says how far it is trusted. */
+int http_get_url(struct http *http, struct registry *registry, const char *url, size_t limit_bytes,
+		 struct strbuf *ret_body, struct err *err);
 int64_t http_now_ms(void);
 
 /* transfer_http_error.c: fill request->err, and tell whether another try may help */

@@ -39,15 +39,18 @@ static int document_body(struct http_request *request, const void *data, size_t 
 	return 0;
 }
 
-int http_get(struct http *http, struct registry *registry, const char *rest, const char *accept,
-	     size_t limit_bytes, struct strbuf *ret_body, char **ret_content_type, char **ret_link,
-	     struct err *err)
+/* rest or url */
+static int get(struct http *http, struct registry *registry, const char *rest, const char *url,
+	       const char *accept, size_t limit_bytes, struct strbuf *ret_body,
+	       char **ret_content_type, char **ret_link, struct err *err)
 {
 	struct document document = { ret_body, limit_bytes };
 	struct http_request request = {
 		.registry = registry,
-		.rest = xstrdup(rest),
+		.rest = xstrdup_null(rest),
+		.absolute_url = xstrdup_null(url),
 		.accept = accept,
+		.upload_fd = -1,
 		.begin = document_begin,
 		.body = document_body,
 		.arg = &document,
@@ -68,4 +71,18 @@ int http_get(struct http *http, struct registry *registry, const char *rest, con
 		*err = request.err;
 	http_request_release(&request);
 	return ok ? 0 : -1;
+}
+
+int http_get(struct http *http, struct registry *registry, const char *rest, const char *accept,
+	     size_t limit_bytes, struct strbuf *ret_body, char **ret_content_type, char **ret_link,
+	     struct err *err)
+{
+	return get(http, registry, rest, NULL, accept, limit_bytes, ret_body, ret_content_type,
+		   ret_link, err);
+}
+
+int http_get_url(struct http *http, struct registry *registry, const char *url, size_t limit_bytes,
+		 struct strbuf *ret_body, struct err *err)
+{
+	return get(http, registry, NULL, url, NULL, limit_bytes, ret_body, NULL, NULL, err);
 }

@@ -105,6 +105,31 @@ static int fetch_layers(struct fetcher *fetcher, const struct manifest *manifest
 	return jobs_run(fetcher, jobs, count, err);
 }
 
+int image_documents_find(struct fetcher *fetcher, struct image_documents *ret, struct err *err)
+{
+	cleanup_manifest struct manifest chosen = { 0 };
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, chosen_text = STRBUF_INIT;
+	cleanup_free char *content_type = NULL;
+	struct descriptor descriptor = { .bytes = 0 };
+	struct digest digest;
+
+	if (fetch_top(fetcher, &text, &content_type, err) < 0 ||
+	    manifest_parse(text.data, text.length, content_type, "the manifest", &ret->top, err) <
+		    0)
+		return -1;
+	digest_of(&text, &digest);
+	if (!ret->top.is_index) {
+		ret->manifest = digest;
+		return 0;
+	}
+	if (find_manifest(fetcher, &ret->top, "the index", &chosen, &chosen_text, &descriptor,
+			  err) < 0)
+		return -1;
+	ret->manifest = descriptor.digest;
+	ret->index = digest;
+	return 0;
+}
+
 int fetch_image(struct fetcher *fetcher, const struct strbuf *top_text, const char *content_type,
 		const char *what, const struct digest *wanted, struct digest *ret_manifest,
 		struct digest *ret_index, struct err *err)

@@ -30,15 +30,16 @@ static int open_file(int dir_fd, const char *path)
 	return S_ISREG(st.st_mode) ? TAKE_FD(fd) : -EINVAL;
 }
 
-static int read_file(struct fetcher *fetcher, const char *path, struct strbuf *ret, struct err *err)
+int local_read(struct fetcher *fetcher, const char *path, size_t limit_bytes, struct strbuf *ret,
+	       struct err *err)
 {
 	const char *dir = json_get_string(fetcher->transfer->source, "", "path", NULL);
 	cleanup_fd int fd = open_file(fetcher->source_dir_fd, path);
-	int status = fd < 0 ? fd : fd_read_all(fd, ret, JSON_LIMIT_BYTES);
+	int status = fd < 0 ? fd : fd_read_all(fd, ret, limit_bytes);
 
 	if (status == -EFBIG)
-		return err_set(err, ERR_LIMIT, "'%s/%s' has more than %u bytes", dir, path,
-			       JSON_LIMIT_BYTES);
+		return err_set(err, ERR_LIMIT, "'%s/%s' has more than %zu bytes", dir, path,
+			       limit_bytes);
 	if (status == -ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "'%s' has no file '%s'", dir, path);
 	if (status < 0)
@@ -103,15 +104,15 @@ int local_top(struct fetcher *fetcher, struct strbuf *ret_text, char **ret_conte
 	cleanup_free char *path = NULL;
 
 	if (!fetcher->source_is_layout)
-		return read_file(fetcher, "manifest.json", ret_text, err);
-	if (read_file(fetcher, "index.json", &text, err) < 0 ||
+		return local_read(fetcher, "manifest.json", JSON_LIMIT_BYTES, ret_text, err);
+	if (local_read(fetcher, "index.json", JSON_LIMIT_BYTES, &text, err) < 0 ||
 	    manifest_parse(text.data, text.length, MEDIA_OCI_INDEX, "index.json", &index, err) <
 		    0 ||
 	    choose_entry(&index, dir, json_get_string(source, "", "name", NULL),
 			 json_get_string(source, "", "digest", NULL), &entry, err) < 0)
 		return -1;
 	path = xasprintf("blobs/sha256/%s", digest_hex(&entry->digest));
-	if (read_file(fetcher, path, ret_text, err) < 0)
+	if (local_read(fetcher, path, JSON_LIMIT_BYTES, ret_text, err) < 0)
 		return -1;
 	if (*entry->media_type != '\0')
 		*ret_content_type = xstrdup(entry->media_type);

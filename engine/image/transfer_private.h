@@ -82,6 +82,8 @@ void event_progress(const char *event, const struct digest *id, const char *numb
 		    uint64_t number);
 void event_text(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void event_tags(const json_t *tags);
+/** Any other: {"event": ..., ...}. */
+void event_json(const json_t *event);
 void event_result(const struct digest *manifest, const struct digest *index, uint32_t endpoint);
 void event_error(const struct err *err);
 
