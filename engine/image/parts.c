@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "engine/image/policy.h"
+#include "engine/image/trust.h"
 
 int image_fetch_parts(struct engine *engine, const char *text, const struct image_pull_opts *opts,
 		      size_t layer_count, progress_function progress, void *progress_arg,
@@ -18,8 +18,8 @@ int image_fetch_parts(struct engine *engine, const char *text, const struct imag
 	cleanup_registries struct registries *registries = NULL;
 	cleanup_image_ref struct image_ref ref = { 0 };
 	struct pull_result result = { .tags = STRV_INIT };
-	cleanup_json json_t *request = NULL;
-	json_t *source = NULL;
+	cleanup_json json_t *request = NULL, *source = NULL;
+	cleanup_trust struct trust trust = TRUST_INIT;
 
 	if (image_ref_parse(text, &ref, err) < 0)
 		return -1;
@@ -29,15 +29,20 @@ int image_fetch_parts(struct engine *engine, const char *text, const struct imag
 		if (image_ref_parse(full, &ref, err) < 0)
 			return -1;
 	}
-	if (policy_check(engine->options.policy_file, "docker", full, err) < 0 ||
+	if (trust_open(engine, "docker", full, &trust, err) < 0 ||
 	    registries_load(engine->options.registries_conf, &registries, err) < 0 ||
-	    pull_registry_source(registries, &ref, opts, &source, err) < 0 ||
-	    pull_request(engine, "pull", source, opts, &request, err) < 0)
+	    pull_registry_source(registries, &ref, opts, &source, err) < 0)
+		return -1;
+	if (trust.needs_signatures && trust_check(engine, &trust, &ref, source, opts, err) < 0)
+		return err_wrap(err, "cannot fetch '%s'", text);
+	if (pull_request(engine, "pull", json_incref(source), opts, &request, err) < 0)
 		return -1;
 	json_put_int(request, "layers", (int64_t)layer_count);
 	int status = pull_run(engine, request, progress, progress_arg, &result, err);
 
 	strv_release(&result.tags);
+	if (status == 0)
+		status = trust_holds(&trust, &result.manifest, err);
 	if (status < 0)
 		return err_wrap(err, "cannot fetch '%s'", text);
 	*ret_manifest = result.manifest;
