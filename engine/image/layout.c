@@ -19,6 +19,7 @@
 #include "engine/image/pull_private.h"
 #include "storage/copy_tree.h"
 #include "storage/layer_make.h"
+#include "storage/layer_packed.h"
 #include "storage/sha256.h"
 
 #define MEDIA_OCI_LAYER	   "application/vnd.oci.image.layer.v1.tar"
@@ -180,50 +181,161 @@ static enum kind wanted_kind(const struct layout_opts *opts, enum kind have)
 	}
 }
 
+static const char *const kind_names[] = {
+	[KIND_PLAIN] = "",
+	[KIND_GZIP] = "gzip",
+	[KIND_ZSTD] = "zstd",
+};
+
+/* What is to be done with one layer. */
+struct layer_plan {
+	const struct image_layer *layer;
+	enum kind have; /* what the bytes at hand are: of a layer without a blob, its tar */
+	enum kind want;
+	int level;
+	bool is_here; /* the blob */
+};
+
+/* 1 planned, -1. A blob that was made for a push and not kept can be made again. */
+static int plan_layer(struct engine *engine, const struct layout_opts *opts,
+		      const struct image_layer *layer, const struct descriptor *descriptor,
+		      struct layer_plan *ret, struct err *err)
+{
+	cleanup_layer_packed struct layer_packed packed = { .places = STRV_INIT };
+	enum kind have = kind_of(descriptor->media_type);
+
+	*ret = (struct layer_plan){
+		.layer = layer,
+		.have = have,
+		.want = wanted_kind(opts, have),
+		.level = opts->level,
+		.is_here = blob_exists(engine->store, &descriptor->digest),
+	};
+	if (ret->is_here || have == KIND_PLAIN)
+		return 1;
+	if (layer_packed_find_blob(engine->store, &layer->diff_id, &descriptor->digest, &packed) ==
+	    0) {
+		err_set(err, ERR_NOT_FOUND, "blob '%.19s' of a layer is not in the store",
+			descriptor->digest.text);
+		return err_hint(err, "Pull the image again.");
+	}
+	ret->have = KIND_PLAIN;
+	if (ret->want == have)
+		ret->level = packed.level;
+	return 1;
+}
+
+static void note_packed(struct engine *engine, const struct layer_plan *plan,
+			const struct descriptor *descriptor)
+{
+	struct layer_packed packed = {
+		.kind = (char *)kind_names[plan->want],
+		.level = plan->level,
+		.blob = descriptor->digest,
+		.bytes = descriptor->bytes,
+		.places = STRV_INIT,
+	};
+
+	layer_packed_note(engine->store, &plan->layer->diff_id, &packed);
+}
+
+/* Leave the compressing to the push: 1 the blob is remembered, or it is on the list now; fd is taken. */
+static int defer_layer(struct engine *engine, const struct layout_opts *opts,
+		       const struct layer_plan *plan, int fd_take, struct descriptor *descriptor)
+{
+	cleanup_layer_packed struct layer_packed packed = { .places = STRV_INIT };
+	struct layout_pending_list *list = opts->pending;
+
+	if (layer_packed_find(engine->store, &plan->layer->diff_id, kind_names[plan->want],
+			      plan->level, &packed) > 0 &&
+	    !strv_contains(opts->absent, packed.blob.text)) {
+		descriptor->digest = packed.blob;
+		descriptor->bytes = packed.bytes;
+		fd_close(&fd_take);
+		return 1;
+	}
+	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count++] = (struct layout_pending){
+		.diff_id = plan->layer->diff_id,
+		.kind = kind_names[plan->want],
+		.level = plan->level,
+		.fd = fd_take,
+	};
+	return 1;
+}
+
+void layout_pending_release(struct layout_pending_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		fd_close(&list->items[i].fd);
+	free(list->items);
+	*list = (struct layout_pending_list){ NULL, 0 };
+}
+
+/* Decompressed, and the layer that it should be: fd. */
+static int inflate_layer(struct engine *engine, struct layout *layout,
+			 const struct layer_plan *plan, int fd, struct descriptor *descriptor,
+			 struct err *err)
+{
+	cleanup_fd int plain_fd =
+		filter(engine, layout, fd, "inflate", -1, &descriptor->digest, err);
+
+	if (plain_fd < 0)
+		return -1;
+	if (!digest_equal(&descriptor->digest, &plan->layer->diff_id))
+		return err_set(err, ERR_CORRUPT, "blob of layer '%.19s' is damaged",
+			       plan->layer->diff_id.text);
+	return TAKE_FD(plain_fd);
+}
+
 /* In: descriptor as the image's manifest has it. Out: what the layout's says. */
 static int add_layer(struct engine *engine, struct layout *layout, const struct layout_opts *opts,
 		     const struct image_layer *layer, struct descriptor *descriptor,
 		     enum kind *ret_kind, struct err *err)
 {
-	enum kind have = kind_of(descriptor->media_type);
-	enum kind want = wanted_kind(opts, have);
-	bool is_here = blob_exists(engine->store, &descriptor->digest);
+	struct layer_plan plan;
 	cleanup_fd int fd = -1;
 	struct stat st;
 
-	if (!is_here && have != KIND_PLAIN) {
-		err_set(err, ERR_NOT_FOUND, "blob '%.19s' of a layer is not in the store",
-			descriptor->digest.text);
-		return err_hint(err, "Pull the image again.");
-	}
-	fd = is_here ? blob_open(engine->store, &descriptor->digest, err)
-		     : make_tar(engine, layout, &layer->diff_id, err);
-	if (fd < 0)
+	if (plan_layer(engine, opts, layer, descriptor, &plan, err) < 0)
 		return -1;
-	if (want != have && have != KIND_PLAIN) {
-		int plain_fd = filter(engine, layout, fd, "inflate", -1, &descriptor->digest, err);
+	*ret_kind = plan.want;
+	bool packs = plan.want != plan.have && plan.want != KIND_PLAIN;
+	if (plan.is_here)
+		fd = blob_open(engine->store, &descriptor->digest, err);
+	else if (!packs || opts->pending == NULL)
+		fd = make_tar(engine, layout, &layer->diff_id, err);
+	if (fd < 0 && (plan.is_here || !packs || opts->pending == NULL))
+		return -1;
+	if (plan.want != plan.have && plan.have != KIND_PLAIN) {
+		int plain_fd = inflate_layer(engine, layout, &plan, fd, descriptor, err);
 
 		if (plain_fd < 0)
 			return -1;
 		fd_close(&fd);
 		fd = plain_fd;
-		if (!digest_equal(&descriptor->digest, &layer->diff_id))
-			return err_set(err, ERR_CORRUPT, "blob of layer '%.19s' is damaged",
-				       layer->diff_id.text);
 	}
-	if (want != have && want != KIND_PLAIN) {
-		int packed_fd = filter(engine, layout, fd, want == KIND_GZIP ? "gzip" : "zstd",
-				       opts->level, &descriptor->digest, err);
+	if (packs && opts->pending != NULL)
+		return defer_layer(engine, opts, &plan, TAKE_FD(fd), descriptor);
+	if (packs) {
+		struct digest wanted = descriptor->digest;
+		bool again = !plan.is_here && kind_of(descriptor->media_type) == plan.want;
+		int packed_fd = filter(engine, layout, fd, kind_names[plan.want], plan.level,
+				       &descriptor->digest, err);
 
 		if (packed_fd < 0)
 			return -1;
 		fd_close(&fd);
 		fd = packed_fd;
+		if (again && !digest_equal(&wanted, &descriptor->digest))
+			debug("layer '%.19s' compresses to another blob than once",
+			      layer->diff_id.text);
 	}
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "cannot inspect a layer");
 	descriptor->bytes = (uint64_t)st.st_size;
-	*ret_kind = want;
+	if (packs)
+		note_packed(engine, &plan, descriptor);
 	return link_blob(layout, fd, &descriptor->digest, err);
 }
 
@@ -320,6 +432,10 @@ int layout_add(struct engine *engine, struct layout *layout, const struct image 
 			return err_set(err, ERR_USAGE,
 				       "docker's format has no zstd: use the format oci, or gzip");
 		docker = false;
+	}
+	if (opts->pending != NULL && opts->pending->count > 0) {
+		*ret_image = (struct layout_image){ .json = NULL };
+		return 0;
 	}
 	if (rewrite(&manifest, kinds, docker)) {
 		strbuf_clear(&text);

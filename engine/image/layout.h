@@ -20,11 +20,30 @@ enum layout_compression {
 	LAYOUT_ZSTD
 };
 
+/** A layer that has to be compressed, which is done while it is sent (push_registry.c). */
+struct layout_pending {
+	struct digest diff_id;
+	const char *kind; /* "gzip" or "zstd" */
+	int level;
+	int fd; /* the tar, or -1: layer_tar() writes it */
+};
+struct layout_pending_list {
+	struct layout_pending *items;
+	size_t count;
+};
+void layout_pending_release(struct layout_pending_list *list);
+
 struct layout_opts {
 	enum layout_format format;
 	enum layout_compression compression;
 	bool force; /* also what is compressed in another way */
 	int level;  /* -1: the usual one */
+	/*
+	 * Not NULL: nothing is compressed. A layer whose blob is remembered (layer_packed.h) is named by it, without its bytes, unless the blob is
+	 * one of absent; others are added to the list, and then there is no manifest yet.
+	 */
+	struct layout_pending_list *pending;
+	const struct strv *absent;
 };
 
 struct layout {

@@ -29,12 +29,21 @@ int pull_registry_itself(const struct registries *registries, const struct image
 int pull_request(const struct engine *engine, const char *op, json_t *source_take,
 		 const struct image_pull_opts *opts, json_t **ret_request, struct err *err);
 
+/** A blob that a push has made on its way. */
+struct made_blob {
+	struct digest digest; /* "": not yet */
+	uint64_t bytes;
+};
+
 /** What transfer ends with. */
 struct pull_result {
 	struct digest manifest, index;
 	struct strv tags;
-	struct strv instances; /* of the index: for "signatures" */
-	json_t *signatures;    /* an array, or NULL */
+	struct strv instances;	/* of the index: for "signatures" */
+	json_t *signatures;	/* an array, or NULL */
+	struct made_blob *made; /* of a push: one for each of its "make", by the caller */
+	size_t made_count;
+	struct strv missing; /* digests that neither the layout nor the registry has */
 };
 void pull_result_release(struct pull_result *result);
 /**

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -47,6 +48,8 @@ void pull_result_release(struct pull_result *result)
 {
 	strv_release(&result->tags);
 	strv_release(&result->instances);
+	strv_release(&result->missing);
+	free(result->made);
 	json_decref(result->signatures);
 }
 
@@ -88,6 +91,28 @@ static void handle_warning(struct run *run, const json_t *json)
 
 	strbuf_add_escaped(&text, json_get_string(json, "", "text", NULL));
 	engine_warn(run->engine, "%s", text.data);
+}
+
+static bool handle_made(struct run *run, const json_t *json)
+{
+	int64_t number = json_get_int(json, -1, "number", NULL);
+	struct made_blob *made;
+
+	if (number < 0 || number >= (int64_t)run->result->made_count)
+		return false;
+	made = &run->result->made[number];
+	made->bytes = (uint64_t)json_get_int(json, 0, "bytes", NULL);
+	return digest_parse(json_get_string(json, "", "id", NULL), &made->digest) == 0;
+}
+
+static bool handle_missing(struct run *run, const json_t *json)
+{
+	struct digest digest;
+
+	if (digest_parse(json_get_string(json, "", "id", NULL), &digest) < 0)
+		return false;
+	strv_add(&run->result->missing, digest.text);
+	return true;
 }
 
 static bool handle_result(struct run *run, const json_t *json)
@@ -152,6 +177,10 @@ static bool handle_line(struct run *run, const char *line, size_t length)
 		return handle_subject(run, json);
 	if (str_equal(event, "signature"))
 		return handle_signature(run, json);
+	if (str_equal(event, "made"))
+		return handle_made(run, json);
+	if (str_equal(event, "missing"))
+		return handle_missing(run, json);
 	if (str_equal(event, "result"))
 		return handle_result(run, json);
 	if (str_equal(event, "error")) {

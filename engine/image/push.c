@@ -17,20 +17,9 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "engine/events.h"
-#include "engine/image/layout.h"
-#include "engine/image/pull_private.h"
+#include "engine/image/push_private.h"
 
-struct push {
-	struct engine *engine;
-	const struct image *image;
-	const struct image_push_opts *opts;
-	struct layout_opts layout;
-	progress_function progress;
-	void *progress_arg;
-	struct digest *ret_digest;
-};
-
-static int read_form(struct push *push, bool to_registry, struct err *err)
+int push_read_form(struct push *push, bool to_registry, struct err *err)
 {
 	const struct image_push_opts *opts = push->opts;
 	struct layout_opts *layout = &push->layout;
@@ -64,101 +53,6 @@ static int read_form(struct push *push, bool to_registry, struct err *err)
 	return 0;
 }
 
-/* ---- registries ------------------------------------------------------------------------------------------------------ */
-
-/* Another repository of the registry that has the layers, or had them. */
-static char *mount_source(const struct image *image, const struct image_ref *target)
-{
-	for (size_t i = 0; i < image->digests.count; i++) {
-		cleanup_image_ref struct image_ref ref = { 0 };
-		struct err ignored; /* then it is no hint */
-
-		if (image_ref_parse(image->digests.items[i], &ref, &ignored) == 0 &&
-		    str_equal_null(ref.registry, target->registry) &&
-		    !str_equal(ref.path, target->path))
-			return xstrdup(ref.path);
-	}
-	return NULL;
-}
-
-static json_t *blobs_of(const struct layout_image *image)
-{
-	json_t *list = json_array();
-	const json_t *layer;
-	size_t i;
-
-	json_array_foreach (json_object_get(image->json, "layers"), i, layer)
-		json_array_append(list, json_object_get(layer, "digest"));
-	json_array_append(list, json_at(image->json, "config", "digest", NULL));
-	return list;
-}
-
-static int send(struct push *push, const struct layout *layout, const struct layout_image *image,
-		const struct image_ref *target, json_t *source_take, struct err *err)
-{
-	cleanup_free char *path =
-		xasprintf("%s/tmp/%s", push->engine->store->root_path, layout->staging.name);
-	cleanup_free char *mount = mount_source(push->image, target);
-	cleanup_json json_t *request = NULL;
-	struct pull_result result = { .tags = STRV_INIT };
-	json_t *json = json_object();
-
-	json_put(json, "path", json_text(path));
-	json_put_string(json, "manifest", image->manifest.text);
-	json_put_string(json, "mediaType", image->media_type);
-	json_put_string(json, "tag",
-			digest_is_set(&target->digest) ? target->digest.text
-			: target->tag != NULL	       ? target->tag
-						       : "latest");
-	json_put_string(json, "mountFrom", mount != NULL ? mount : "");
-	json_put(json, "blobs", blobs_of(image));
-	if (pull_request(push->engine, "push", source_take, &push->opts->registry, &request, err) <
-	    0) {
-		json_decref(json);
-		return -1;
-	}
-	json_put(request, "push", json);
-	return pull_run(push->engine, request, push->progress, push->progress_arg, &result, err);
-}
-
-static int push_to_registry(struct push *push, const char *text, struct err *err)
-{
-	cleanup_registries struct registries *registries = NULL;
-	cleanup_image_ref struct image_ref target = { 0 };
-	struct layout layout = LAYOUT_INIT;
-	struct layout_image image = { .json = NULL };
-	json_t *source = NULL;
-	int status;
-
-	if (read_form(push, true, err) < 0 || image_ref_parse(text, &target, err) < 0 ||
-	    registries_load(push->engine->options.registries_conf, &registries, err) < 0)
-		return -1;
-	if (target.registry == NULL) {
-		cleanup_free char *full = image_ref_full(&target, "docker.io");
-
-		image_ref_release(&target);
-		if (image_ref_parse(full, &target, err) < 0)
-			return -1;
-	}
-	if (pull_registry_itself(registries, &target, &push->opts->registry, &source, err) < 0)
-		return -1;
-	status = layout_new(push->engine, &layout, err);
-	if (status == 0)
-		status = layout_add(push->engine, &layout, push->image, &push->layout, &image, err);
-	if (status == 0 && digest_is_set(&target.digest) &&
-	    !digest_equal(&target.digest, &image.manifest))
-		status = err_set(err, ERR_USAGE, "the image has the digest '%s', not that of '%s'",
-				 image.manifest.text, text);
-	if (status == 0)
-		status = send(push, &layout, &image, &target, source, err);
-	else
-		json_decref(source);
-	*push->ret_digest = image.manifest;
-	layout_image_release(&image);
-	layout_release(push->engine, &layout);
-	return status;
-}
-
 /* ---- files ----------------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -189,7 +83,7 @@ static int push_to_file(struct push *push, size_t kind, const char *rest, struct
 	};
 	int status;
 
-	if (read_form(push, false, err) < 0)
+	if (push_read_form(push, false, err) < 0)
 		return -1;
 	request.manifest = (int)push->layout.format;
 	request.compression = (int)push->layout.compression;
@@ -254,7 +148,7 @@ int image_push(struct engine *engine, const char *text, const char *destination,
 			     .ret_digest = ret_digest };
 
 	/* wrong options are said before an image is looked for */
-	if (read_form(&push, true, err) < 0 || image_get(engine, text, &image, err) < 0)
+	if (push_read_form(&push, true, err) < 0 || image_get(engine, text, &image, err) < 0)
 		return -1;
 	if (destination == NULL) {
 		destination = own = own_name(image, text);

@@ -29,9 +29,15 @@
  *
  * "pull" with "layers": N fetches the documents and the N lowest layers only: what a cache of builds needs of an image.
  *
- * "push": also {"push": {"path": directory of a layout, "manifest": DIGEST, "mediaType": "...", "tag": "latest", "blobs": [DIGEST...],
- * "mountFrom": another repository of the registry, or ""}}; the source names the one endpoint. "login": the endpoint is asked for
- * nothing, with its credentials.
+ * "push": also {"push": {"path": directory of a layout, "blobs": [DIGEST or {"digest": DIGEST, "from": REPOSITORY}...],
+ *			    "mountFrom": another repository of the registry for those that name none, or "",
+ *			    "make": [{"kind": "gzip"|"zstd", "level": N, "diffId": DIGEST}...],
+ *			    "manifest": DIGEST or "", "mediaType": "...", "tag": "latest"}}
+ * The source names the one endpoint. The tar of each layer to "make" comes as a descriptor over the socket fd 5, in their order. Events:
+ * {"event": "made", "number": N, "id": DIGEST, "bytes": N}, and {"event": "missing", "id": DIGEST} for a blob that the registry lacks and the
+ * layout too: then the manifest is not sent, though the result comes.
+ *
+ * "login": the endpoint is asked for nothing, with its credentials.
  *
  * "signatures": a source as for "pull", and {"signatures": {"lookaside": URL of the repository in a storage or "", "attachments": bool}}.
  *

@@ -36,6 +36,17 @@ void event_progress(const char *event, const struct digest *id, const char *numb
 	event_json(json);
 }
 
+void event_made(uint32_t number, const struct digest *digest, uint64_t bytes)
+{
+	cleanup_json json_t *json = json_object();
+
+	json_put_string(json, "event", "made");
+	json_put_int(json, "number", number);
+	json_put_string(json, "id", digest->text);
+	json_put_int(json, "bytes", (int64_t)bytes);
+	event_json(json);
+}
+
 void event_text(const char *event, const char *format, ...)
 {
 	cleanup_json json_t *json = json_object();

@@ -62,12 +62,14 @@ static void add_read_path(int *fds, size_t *count, const char *path)
 static int confine(struct fetcher *fetcher, struct err *err)
 {
 	const json_t *endpoints = json_at(fetcher->transfer->source, "endpoints", NULL);
-	int keep[] = { fetcher->supervisor_fd, TRANSFER_EVENT_FD };
+	/* the last one brings layers that are to be pushed; for others it is no descriptor */
+	int keep[] = { fetcher->supervisor_fd, TRANSFER_EVENT_FD, TRANSFER_EXTRA_FD };
+	bool is_push = str_equal(fetcher->transfer->op, "push");
 	int read_fds[READ_DIRS_MAX];
 	struct sandbox sandbox = {
 		.read_dir_fds = read_fds,
 		.keep_fds = keep,
-		.keep_fd_count = ARRAY_SIZE(keep),
+		.keep_fd_count = ARRAY_SIZE(keep) - (is_push ? 0 : 1),
 		.memory_limit_bytes = MEMORY_BYTES,
 		.allow_network = true,
 		.allow_threads = true,

@@ -110,8 +110,9 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 		free(request->challenge);
 		free(request->link);
 		free(request->location);
+		free(request->digest);
 		request->content_type = request->challenge = request->link = NULL;
-		request->location = NULL;
+		request->location = request->digest = NULL;
 		return length;
 	}
 	value = header_value(data, length, "content-type");
@@ -120,6 +121,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 	keep_header(&request->content_type, value);
 	keep_header(&request->link, header_value(data, length, "link"));
 	keep_header(&request->location, header_value(data, length, "location"));
+	keep_header(&request->digest, header_value(data, length, "docker-content-digest"));
 
 	value = header_value(data, length, "www-authenticate");
 	if (value != NULL && request->challenge != NULL) {
@@ -179,13 +181,23 @@ static size_t on_upload(char *data, size_t size, size_t count, void *arg)
 	size_t room = size * count;
 	ssize_t got;
 
-	if (left < room)
-		room = (size_t)left;
-	do {
-		got = pread(request->upload_fd, data, room, (off_t)request->upload_at);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0 || (got == 0 && room > 0))
-		return CURL_READFUNC_ABORT;
+	if (request->produce != NULL) {
+		got = request->produce(request, data, room);
+		if (got < 0) {
+			request->final = request->began = true;
+			return CURL_READFUNC_ABORT;
+		}
+	} else if (left == 0) {
+		return 0;
+	} else {
+		if (left < room)
+			room = (size_t)left;
+		do {
+			got = pread(request->upload_fd, data, room, (off_t)request->upload_at);
+		} while (got < 0 && errno == EINTR);
+		if (got < 0 || (got == 0 && room > 0))
+			return CURL_READFUNC_ABORT;
+	}
 	request->upload_at += (uint64_t)got;
 	if (request->uploaded != NULL)
 		request->uploaded(request, request->upload_at);
@@ -271,7 +283,12 @@ static void set_method(CURL *easy, struct http_request *request)
 		request->upload_at = 0;
 		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
-		curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->upload_bytes);
+		/* a size that nobody knows: in chunks */
+		if (request->produce == NULL)
+			curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+					 (curl_off_t)request->upload_bytes);
+		if (!str_equal(request->method, "PUT"))
+			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
 		curl_easy_setopt(easy, CURLOPT_READDATA, request);
 	}
@@ -391,6 +408,7 @@ void http_request_release(struct http_request *request)
 	free(request->content_type);
 	free(request->link);
 	free(request->location);
+	free(request->digest);
 	free(request->absolute_url);
 	free(request->url);
 	free(request->challenge);
@@ -502,7 +520,10 @@ static bool fall_back_to_http(struct http *http, struct http_request *request, C
 {
 	struct registry *registry = request->registry;
 
-	if (!registry->insecure || registry->scheme_known || !request->own_origin ||
+	/* found out by another request while this one was on its way */
+	bool known = registry->plain_http && strncmp(request->url, "https:", 6) == 0;
+
+	if (!registry->insecure || (registry->scheme_known && !known) || !request->own_origin ||
 	    request->token_url != NULL)
 		return false;
 	if (code != CURLE_SSL_CONNECT_ERROR && code != CURLE_COULDNT_CONNECT &&
@@ -523,7 +544,7 @@ static void try_ended(struct http *http, struct http_request *request, CURLcode 
 		request->registry->scheme_known = true;
 
 	/* our own callbacks said no, and why */
-	if (code == CURLE_WRITE_ERROR && request->began) {
+	if ((code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK) && request->began) {
 		retry_or_fail(http, request, !request->final);
 		return;
 	}

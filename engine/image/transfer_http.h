@@ -71,6 +71,8 @@ struct http_request {
 	uint64_t upload_bytes;
 	const char *upload_type;					/* its Content-Type */
 	void (*uploaded)(struct http_request *request, uint64_t bytes); /* so far; may be NULL */
+	/* instead of upload_fd: the next bytes of a body whose size nobody knows yet; 0 at its end, -1 with request->err set */
+	ssize_t (*produce)(struct http_request *request, void *data, size_t size);
 	bool once; /* an upload is not tried again by itself: its session is gone */
 	/* called before each try; sets range_from */
 	void (*prepare)(struct http_request *request);
@@ -92,6 +94,7 @@ struct http_request {
 	char *content_type; /* without parameters */
 	char *link;	    /* Link header */
 	char *location;	    /* Location header */
+	char *digest;	    /* Docker-Content-Digest header */
 	uint64_t upload_at;
 	char *url;	 /* where it is now */
 	bool own_origin; /* url is the registry's */

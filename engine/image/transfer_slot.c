@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "storage/layer_packed.h"
 #include "storage/sha256.h"
 
 const struct slot slot_empty = {
@@ -83,6 +84,7 @@ static bool is_in_work(const struct supervisor *supervisor, const struct slot *s
 /* The layer is there, and was made from this very blob. */
 static bool is_layer_there(struct supervisor *supervisor, const struct slot *slot)
 {
+	cleanup_layer_packed struct layer_packed packed = { .places = STRV_INIT };
 	struct layer_meta meta = { 0 };
 	struct err ignored; /* a damaged layer is made anew */
 	bool there = false;
@@ -93,7 +95,10 @@ static bool is_layer_there(struct supervisor *supervisor, const struct slot *slo
 	 * The blob too must be the known one: else the manifest of a stranger could claim that its blob is a layer that we have, and
 	 * run on files that it never had.
 	 */
-	there = meta.form == wanted_form(supervisor) && strv_contains(&meta.blobs, slot->blob.text);
+	there = meta.form == wanted_form(supervisor) &&
+		(strv_contains(&meta.blobs, slot->blob.text) ||
+		 layer_packed_find_blob(supervisor->store, &slot->diff_id, &slot->blob, &packed) >
+			 0);
 	layer_meta_release(&meta);
 	return there;
 }

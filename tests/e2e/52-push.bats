@@ -44,6 +44,62 @@ clean_file() { registry_stop; }
 	run_ok tag "$id" localhost/made:1
 }
 
+# lines of the logging registry's log since it was emptied
+sent() { grep -cE "\"(PATCH|PUT) [^ ]*/blobs/uploads/" "$W/logged.log" || true; }
+
+@test "what was compressed once is not compressed and not sent again: same tag, second tag, other repository, pull" {
+	need docker-registry
+	local port reg diff
+	unused_port
+	reg=localhost:$port
+	NO_ACCESS_LOG=false registry_start logged "$port"
+	insecure "$reg"
+	run_ok push -q made:1 "$reg/a:1"
+	[ "$(sent)" -ge 2 ]
+	# one HEAD for each of two layers and the configuration, and the manifest
+	: >"$W/logged.log"
+	run_ok push -q made:1 "$reg/a:1"
+	eq "$(sent)" 0
+	run_ok push -q made:1 "$reg/a:2"
+	eq "$(sent)" 0
+	: >"$W/logged.log"
+	run_ok push -q made:1 "$reg/b:1"
+	# the configuration is no layer: it is sent
+	eq "$(sent)" 1
+	grep -q '"POST [^ ]*mount=sha256:[0-9a-f]*&from=a' "$W/logged.log"
+	# and the layers of the pushed image are those that are here
+	: >"$W/logged.log"
+	run_ok pull -q --policy always "$reg/a:2"
+	eq "$(grep -c 'GET [^ ]*/blobs/' "$W/logged.log" || true)" 0
+	# a registry that has lost them gets them again, though nobody but it knew
+	find "$W/logged" -name data -path '*blobs*' -delete
+	find "$W/logged" -name link -path '*_layers*' -delete
+	run_ok push -q made:1 "$reg/a:3"
+	run_ok rmi -f "$reg/a:2"
+	run_ok pull -q --policy always "$reg/a:3"
+	run_ok run --rm --network none "$reg/a:3" cat /made
+	eq "$out" made
+}
+
+@test "a push that was killed at any moment leaves nothing, and the next one is whole" {
+	need docker-registry && need skopeo
+	local i
+	dhow run --name noise --network none $IMAGE sh -c 'dd if=/dev/urandom of=/noise bs=1M count=24 2>/dev/null' &&
+		dhow commit -q noise localhost/noise:1 >/dev/null && dhow rm noise >/dev/null
+	for i in 1 2 3 4 5 6; do
+		"$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" push -q noise:1 "$REG/noise:$i" >/dev/null 2>&1 3>&- 4>&- &
+		sleep "0.0$((i * 3))"
+		kill -9 $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+	done
+	run_ok push -q --digestfile "$T/digest" noise:1 "$REG/noise:last"
+	skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$REG/noise:last" "dir:$T/noise"
+	run_ok images -q
+	# what the killed ones had staged is collected by the next command that writes
+	run_ok rmi noise:1
+	eq "$(find "$W/store/tmp" -mindepth 1 -maxdepth 1 ! -name lock | wc -l)" 0
+}
+
 @test "push as oci, v2s2, gzip and zstd is what skopeo reads" {
 	need docker-registry && need skopeo
 	local format

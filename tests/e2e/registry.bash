@@ -4,6 +4,7 @@
 #
 #   make_ca DIR                    ca.crt; certificates with keys: server (localhost), other (another name), expired
 #   registry_start NAME PORT [CERT KEY [HTPASSWD]]   docker-registry on loopback, with its files below $W/NAME; in prepare_file
+#                                  with NO_ACCESS_LOG=false $W/NAME.log has a line for each request
 #   registry_stop                  all of them; in clean_file
 #   push LAYOUT REF [OPTION...]    with skopeo, over http
 #   two_layers DIR                 an OCI layout of two small layers, made by hand; sets $MANIFEST
@@ -46,7 +47,7 @@ registry_start() {
 	local name=$1 port=$2 tls= auth= _
 	[ $# -lt 4 ] || tls=", tls: {certificate: $3, key: $4}"
 	[ $# -lt 5 ] || auth="auth: {htpasswd: {realm: test, path: $5}}"
-	printf '%s\n' 'version: 0.1' 'log: {level: error, accesslog: {disabled: true}}' \
+	printf '%s\n' 'version: 0.1' "log: {level: error, accesslog: {disabled: ${NO_ACCESS_LOG:-true}}}" \
 		"storage: {filesystem: {rootdirectory: $W/$name}}" \
 		"http: {addr: \"localhost:$port\"$tls}" "$auth" >"$W/$name.yml"
 	docker-registry serve "$W/$name.yml" >"$W/$name.log" 2>&1 </dev/null 3>&- 4>&- &
