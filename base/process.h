@@ -74,4 +74,12 @@ const char *process_libexec_dir(void);
 /** Set by runtime_protect_self() for the sealed copy that it starts, which cannot find out by itself. Not honoured otherwise. */
 #define PROCESS_LIBEXEC_ENV "DHOW_COPY_LIBEXEC_DIR"
 
+/**
+ * Run function(arg) in a child that borrows our memory: we sleep until it has executed a program or ended (vfork(2)). What it writes to memory
+ * we see; descriptors, ids, namespaces and signal handlers are its own. It must not run what other threads could be in the middle of, and
+ * frees nothing by dying. Returning ends it with that status, without flushing streams.
+ * @return pid, to be waited for, or -errno
+ */
+pid_t process_borrow(int (*function)(void *arg), void *arg);
+
 #endif

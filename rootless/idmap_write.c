@@ -140,43 +140,38 @@ static void helper_args_make(const struct map_kind *kind, pid_t pid, const struc
 	}
 }
 
-/* Runs in the memory of the parent until execve: nothing but system calls. */
-static void __attribute__((noreturn))
-helper_child(const char *path, char *const *argv, int error_fd, int null_fd, int *ret_errno)
+struct helper_exec {
+	const char *path;
+	char *const *argv;
+	int error_fd, null_fd;
+	int failed; /* errno */
+};
+
+/* In borrowed memory: nothing but system calls. */
+static int helper_child(void *arg)
 {
+	struct helper_exec *helper = arg;
 	static char *const environment[] = { NULL };
 
-	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0 ||
-	    dup2(error_fd, STDERR_FILENO) < 0)
-		goto failed;
-
-	execve(path, argv, environment);
-failed:
-	*ret_errno = errno;
-	_exit(127);
-}
-
-static pid_t __attribute__((noinline))
-helper_vfork(const char *path, char *const *argv, int error_fd, int null_fd, int *ret_errno)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		helper_child(path, argv, error_fd, null_fd, ret_errno);
-	return pid;
+	if (dup2(helper->null_fd, STDIN_FILENO) >= 0 && dup2(helper->null_fd, STDOUT_FILENO) >= 0 &&
+	    dup2(helper->error_fd, STDERR_FILENO) >= 0)
+		execve(helper->path, helper->argv, environment);
+	helper->failed = errno;
+	return 127;
 }
 
 /* pid, or -1 with errno */
 static pid_t helper_exec(const char *path, char *const *argv, int error_fd, int null_fd)
 {
-	volatile int exec_errno = 0;
-	pid_t pid = helper_vfork(path, argv, error_fd, null_fd, (int *)&exec_errno);
+	struct helper_exec helper = { path, argv, error_fd, null_fd, 0 };
+	pid_t pid = process_borrow(helper_child, &helper);
 
-	if (pid < 0 || exec_errno == 0)
+	if (pid > 0 && helper.failed == 0)
 		return pid;
 
-	waitpid(pid, NULL, 0);
-	errno = exec_errno;
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	errno = pid < 0 ? -pid : helper.failed;
 	return -1;
 }
 

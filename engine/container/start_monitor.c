@@ -249,9 +249,9 @@ static void monitor_start_release(struct monitor_start *monitor)
 }
 
 /* The life of the fork until it is the monitor. */
-static void become_monitor(struct monitor_start *monitor) __attribute__((noreturn));
-static void become_monitor(struct monitor_start *monitor)
+static int become_monitor(void *arg)
 {
+	struct monitor_start *monitor = arg;
 	struct start *start = monitor->start;
 	struct err err = { 0 };
 	pid_t pid;
@@ -263,7 +263,7 @@ static void become_monitor(struct monitor_start *monitor)
 		pid = 0;
 		report(monitor->report_fd, &pid, sizeof(pid));
 		report(monitor->report_fd, &err, sizeof(err));
-		_exit(STATUS_FAILED);
+		return STATUS_FAILED;
 	}
 	monitor->config.init_pid = pid;
 	report(monitor->report_fd, &pid, sizeof(pid));
@@ -272,22 +272,13 @@ static void become_monitor(struct monitor_start *monitor)
 	err_sys(&err, -status, "cannot execute the monitor '%s/monitor'", process_libexec_dir());
 	err_hint(&err, "Build or install dhow again.");
 	report(monitor->report_fd, &err, sizeof(err));
-	_exit(STATUS_FAILED);
+	return STATUS_FAILED;
 }
 
 /*
- * The fork shares our memory, and we wait, until it has made the init and executed the monitor: copying page tables for a process that gives them
+ * The monitor-to-be borrows our memory until it has made the init and executed the monitor: copying page tables for a process that gives them
  * up at once is a tenth of a whole `run`. The init is a true copy.
  */
-static pid_t __attribute__((noinline)) spawn_monitor(struct monitor_start *monitor)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		become_monitor(monitor);
-	return pid;
-}
-
 int start_fork_monitor(struct start *start, struct err *err)
 {
 	cleanup_fd int read_fd = -1;
@@ -304,10 +295,10 @@ int start_fork_monitor(struct start *start, struct err *err)
 
 	fflush(NULL); /* what is buffered is not written twice */
 	monitor_start_init(&monitor, start, write_fd);
-	pid = spawn_monitor(&monitor);
+	pid = process_borrow(become_monitor, &monitor);
 	monitor_start_release(&monitor);
 	if (pid < 0)
-		return err_sys(err, errno, "cannot make a process for the monitor");
+		return err_sys(err, -pid, "cannot make a process for the monitor");
 
 	start->monitor_pid = pid;
 	fd_close(&write_fd);

@@ -6,7 +6,7 @@
  * and can start newuidmap and newgidmap.
  *
  * Something to join: a pid namespace begins with a child, and the caller, who will be the monitor, must stay outside of them all. So a child that
- * shares the caller's memory (vfork: no page tables are copied) joins the namespaces and clones I with CLONE_PARENT, which makes I a
+ * borrows the caller's memory joins the namespaces and clones I with CLONE_PARENT, which makes I a
  * child of the caller.
  *
  * I has a copy of the caller's memory and descriptors, so plan, rootfs and streams are simply there.
@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/kernel.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,23 +144,26 @@ static void join_and_clone(struct runtime_plan *plan, const struct runtime_io *i
 	*result = (struct join_result){ pid, errno, -1 };
 }
 
-static pid_t __attribute__((noinline))
-spawn_joined(struct runtime_plan *plan, const struct runtime_io *io, struct runtime_sync *sync,
-	     struct join_result *result)
-{
-	pid_t helper = vfork();
+struct join_request {
+	struct runtime_plan *plan;
+	const struct runtime_io *io;
+	struct runtime_sync *sync;
+	struct join_result result;
+};
 
-	if (helper == 0) {
-		join_and_clone(plan, io, sync, result);
-		_exit(0);
-	}
-	return helper;
+static int helper_main(void *arg)
+{
+	struct join_request *request = arg;
+
+	join_and_clone(request->plan, request->io, request->sync, &request->result);
+	return 0;
 }
 
 static int clone_joined(struct runtime_plan *plan, const struct runtime_io *io,
 			struct runtime_sync *sync, pid_t *ret_pid, struct err *err)
 {
-	struct join_result result = { -1, 0, -1 };
+	struct join_request request = { plan, io, sync, { -1, 0, -1 } };
+	const struct join_result *result = &request.result;
 	/* R5: the helper is for a moment among the processes of the other container, with our memory */
 	bool is_foreign = plan->namespaces[NAMESPACE_USER].join_fd >= 0;
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
@@ -167,25 +171,25 @@ static int clone_joined(struct runtime_plan *plan, const struct runtime_io *io,
 
 	if (is_foreign)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	helper = spawn_joined(plan, io, sync, &result);
+	helper = process_borrow(helper_main, &request);
 	if (helper < 0)
-		return err_sys(err, errno, "cannot start a helper process");
+		return err_sys(err, -helper, "cannot start a helper process");
 	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (is_foreign)
 		prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
 
-	if (result.kind >= 0) {
-		err_sys(err, result.errno_value, "cannot join the %s namespace",
-			namespace_infos[result.kind].name);
-		if (result.errno_value == EPERM)
+	if (result->kind >= 0) {
+		err_sys(err, result->errno_value, "cannot join the %s namespace",
+			namespace_infos[result->kind].name);
+		if (result->errno_value == EPERM)
 			return err_hint(err, "Namespaces of another container can be joined "
 					     "together with its user namespace only.");
 		return -1;
 	}
-	if (result.pid < 0)
-		return clone_failed(clone_flags(plan, io), result.errno_value, io, err);
-	*ret_pid = result.pid;
+	if (result->pid < 0)
+		return clone_failed(clone_flags(plan, io), result->errno_value, io, err);
+	*ret_pid = result->pid;
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/kernel.h"
 #include "base/path.h"
+#include "base/process.h"
 #include "base/strbuf.h"
 #include "engine/runtime/procfs.h"
 #include "engine/runtime/program.h"
@@ -293,42 +294,44 @@ static void join_and_clone(struct exec_state *state, struct join_result *result)
 	result->pid = pid;
 }
 
-static pid_t __attribute__((noinline))
-spawn_joined(struct exec_state *state, struct join_result *result)
-{
-	pid_t helper = vfork();
+struct join_request {
+	struct exec_state *state;
+	struct join_result result;
+};
 
-	if (helper == 0) {
-		join_and_clone(state, result);
-		_exit(0);
-	}
-	return helper;
+static int helper_main(void *arg)
+{
+	struct join_request *request = arg;
+
+	join_and_clone(request->state, &request->result);
+	return 0;
 }
 
 static int start(struct exec_state *state, pid_t *ret_pid, int *ret_pid_fd, struct err *err)
 {
-	struct join_result result = { 0, { 0 } };
-	pid_t helper = spawn_joined(state, &result);
+	struct join_request request = { .state = state };
+	const struct join_result *result = &request.result;
+	pid_t helper = process_borrow(helper_main, &request);
 
 	if (helper < 0)
-		return err_sys(err, errno, "cannot start a helper process");
+		return err_sys(err, -helper, "cannot start a helper process");
 	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
 		;
-	if (result.pid <= 0) {
-		*err = result.err;
+	if (result->pid <= 0) {
+		*err = result->err;
 		return -1;
 	}
 
-	cleanup_fd int pid_fd = sys_pidfd_open(result.pid, 0);
+	cleanup_fd int pid_fd = sys_pidfd_open(result->pid, 0);
 	int r = pid_fd < 0 ? err_sys(err, errno, "cannot get a descriptor of the new process")
 			   : runtime_sync_result(&state->sync, err);
 	if (r < 0) {
-		kill(result.pid, SIGKILL);
-		while (waitpid(result.pid, NULL, 0) < 0 && errno == EINTR)
+		kill(result->pid, SIGKILL);
+		while (waitpid(result->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 		return -1;
 	}
-	*ret_pid = result.pid;
+	*ret_pid = result->pid;
 	*ret_pid_fd = TAKE_FD(pid_fd);
 	return 0;
 }
