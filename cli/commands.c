@@ -17,6 +17,8 @@ const struct noun nouns[] = {
 	{ "secret", "Manage secrets" },
 	{ "network", "Look for networks" },
 	{ "generate", "Write units of systemd" },
+	{ "quadlet", "Manage units that Quadlet turns into services" },
+	{ "unit", "Look at units of systemd" },
 	{ "context", "The one place where docker's tools find dhow" },
 	{ "healthcheck", "Run health checks" },
 	{ "system", "Look at this installation" },
@@ -108,6 +110,11 @@ const struct noun nouns[] = {
 	X(cmd_network_prune)                                                                       \
 	X(cmd_healthcheck_run)                                                                     \
 	X(cmd_generate_systemd)                                                                    \
+	X(cmd_quadlet_install)                                                                     \
+	X(cmd_quadlet_list)                                                                        \
+	X(cmd_quadlet_print)                                                                       \
+	X(cmd_quadlet_rm)                                                                          \
+	X(cmd_unit_check)                                                                          \
 	X(cmd_context_ls)                                                                          \
 	X(cmd_context_show)                                                                        \
 	X(cmd_context_use)                                                                         \

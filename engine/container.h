@@ -252,6 +252,13 @@ int container_create(struct engine *engine, const char *image_text, const struct
 		     const struct container_create_opts *opts, progress_function progress,
 		     void *progress_arg, struct container **ret_container, struct err *err);
 
+/**
+ * Check options as container_create() does, without an image and without making anything. ERR_NOT_FOUND: what they name is not
+ * there now; it may be at the time of a start.
+ */
+int container_check_opts(struct engine *engine, const struct container_create_opts *opts,
+			 struct err *err);
+
 /** The caller's part of a start. */
 struct container_start_opts {
 	bool attach; /* ret_attach_fd is wanted */

@@ -93,7 +93,7 @@ void quadlet_set_release(struct quadlet_set *set);
  * are in the list, too.
  */
 void quadlet_dirs(bool user, struct strv *dirs);
-/** The folder that a user's units belong into: ~/.config/containers/systemd. Yours. */
+/** The folder that units are installed into: ~/.config/containers/systemd, root's /etc/containers/systemd, or the first of QUADLET_UNIT_DIRS. Yours. */
 char *quadlet_home(void);
 /** Read all units of the folders. */
 void quadlet_load(struct quadlet_set *set);

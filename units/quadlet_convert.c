@@ -442,6 +442,9 @@ int quadlet_convert(struct quadlet_set *set, struct quadlet *quadlet)
 		.failed = quadlet->failed,
 	};
 
+	/* it could not be read, and that was said */
+	if (quadlet->failed && quadlet->unit.count == 0)
+		return -1;
 	if (quadlet->type == QUADLET_POD || quadlet->type == QUADLET_KUBE) {
 		quadlet_problem(&conversion, UNIT_ERROR, NULL, NULL,
 				".%s units are not supported: dhow has no pods; write a .container "

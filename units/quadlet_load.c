@@ -94,13 +94,22 @@ static void add_dir(struct strv *dirs, const char *path, bool user, unsigned dep
 		add_dir(dirs, below.items[i], user, depth + 1);
 }
 
-char *quadlet_home(void)
+static char *config_dir(void)
 {
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 
 	if (config != NULL && config[0] == '/')
 		return xasprintf("%s/containers/systemd", config);
 	return xasprintf("%s/.config/containers/systemd", home != NULL ? home : "");
+}
+
+char *quadlet_home(void)
+{
+	const char *asked = getenv("QUADLET_UNIT_DIRS");
+
+	if (!str_is_empty(asked))
+		return xstrndup(asked, strcspn(asked, ":"));
+	return getuid() == 0 ? xstrdup("/etc/containers/systemd") : config_dir();
 }
 
 void quadlet_dirs(bool user, struct strv *dirs)
@@ -113,7 +122,7 @@ void quadlet_dirs(bool user, struct strv *dirs)
 	} else if (user) {
 		if (runtime != NULL && runtime[0] == '/')
 			strv_addf(&paths, "%s/containers/systemd", runtime);
-		strv_add_take(&paths, quadlet_home());
+		strv_add_take(&paths, config_dir());
 		strv_addf(&paths, "/etc/containers/systemd/users/%u", getuid());
 		strv_add(&paths, "/etc/containers/systemd/users");
 		strv_addf(&paths, "/usr/share/containers/systemd/users/%u", getuid());

@@ -523,6 +523,30 @@ static int create_name(struct create *create, struct err *err)
 	return 0;
 }
 
+int container_check_opts(struct engine *engine, const struct container_create_opts *opts,
+			 struct err *err)
+{
+	__attribute__((cleanup(create_release))) struct create create = {
+		.engine = engine,
+		.opts = opts,
+		.record = json_object(),
+		.spec = json_object(),
+		.image_process = json_object(),
+		.name = xstrdup("check"),
+	};
+	cleanup_strv struct strv argv = STRV_INIT;
+
+	if (opts->pull.policy != NULL && pull_policy_parse(opts->pull.policy) < 0)
+		return err_set(err, ERR_USAGE,
+			       "invalid pull policy '%s': it is always, missing, never or newer",
+			       opts->pull.policy);
+	object_id_new(&create.id);
+	strv_add(&argv, "/check");
+	json_put(create.record, KEY_RUNTIME, json_object());
+	json_put(create.record, KEY_JOINS, json_object());
+	return create_plan(&create, &argv, err);
+}
+
 int container_create(struct engine *engine, const char *image_text, const struct strv *argv,
 		     const struct container_create_opts *opts, progress_function progress,
 		     void *progress_arg, struct container **ret_container, struct err *err)
