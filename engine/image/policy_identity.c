@@ -70,8 +70,8 @@ static bool same_name(const struct name *a, const struct name *b)
 
 static bool same_name_or_by_digest(const struct name *image, const struct name *claimed)
 {
-	/* the digest itself has been compared with the manifest */
-	if (digest_is_set(&image->digest))
+	/* asked for by digest, which has been compared with the manifest: a signature for any tag will do, one for nothing certain will not */
+	if (digest_is_set(&image->digest) && claimed->tag != NULL)
 		return same_repository(image, claimed);
 	return same_name(image, claimed);
 }

@@ -167,6 +167,8 @@ static const struct {
 	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "a.b/c:1", "a.b/c", false },
 	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "a.b/c@" DIGEST, "a.b/c:1", true },
 	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "a.b/c@" DIGEST, "a.b/d:1", false },
+	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "a.b/c@" DIGEST, "a.b/c", false },
+	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "a.b/c@" DIGEST, "a.b/c@" DIGEST, true },
 	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "docker.io/library/c:1", "c:1", true },
 	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "docker.io/library/c:1", "docker.io/c:1", true },
 	{ { IDENTITY_REPO_DIGEST_OR_EXACT }, "a.b/c:1", "not a name", false },
