@@ -7,46 +7,140 @@
 #include "cli/cmd.h"
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/strbuf.h"
+#include "cli/build_json.h"
+#include "cli/build_live.h"
 #include "cli/build_view.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
 #include "engine/build.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-static int check_progress(struct build_opts *opts, struct err *err)
+enum show { SHOW_PLAIN, SHOW_LIVE, SHOW_QUIET, SHOW_JSON };
+
+/* Who shows what happens. */
+struct shown {
+	enum show kind;
+	struct build_view *view;
+	struct build_live *live;
+	struct progress_view *progress;
+};
+
+static int choose_show(struct build_opts *opts, enum show *ret, struct err *err)
 {
 	const char *text = opts->progress;
 
-	if (text == NULL || str_equal(text, "auto") || str_equal(text, "plain"))
-		return 0;
-	if (str_equal(text, "quiet")) {
+	if (text == NULL)
+		text = getenv("BUILDKIT_PROGRESS");
+	if (opts->quiet || (text != NULL && str_equal(text, "quiet"))) {
 		opts->quiet = true;
-		return 0;
+		*ret = SHOW_QUIET;
+	} else if (str_is_empty(text) || str_equal(text, "auto")) {
+		/* checks are no steps; a program that reads the terminal wants its questions to be seen */
+		*ret = build_live_can() && !opts->check && !opts->stdin_open &&
+				       opts->logfile == NULL
+			       ? SHOW_LIVE
+			       : SHOW_PLAIN;
+	} else if (str_equal(text, "plain")) {
+		*ret = SHOW_PLAIN;
+	} else if (str_equal(text, "rawjson")) {
+		*ret = SHOW_JSON;
+	} else if (str_equal(text, "tty")) {
+		if (!build_live_can())
+			return err_set(
+				err, ERR_USAGE,
+				"--progress=tty needs a terminal as output and error output");
+		*ret = SHOW_LIVE;
+	} else {
+		return err_set(err, ERR_USAGE,
+			       "invalid --progress '%s': it is auto, plain, tty, quiet or rawjson",
+			       text);
 	}
-	return err_set(err, ERR_UNSUPPORTED,
-		       "--progress=%s is not supported: it can be auto, plain, quiet", text);
+	if (*ret == SHOW_LIVE)
+		opts->tick_ms = BUILD_LIVE_TICK_MS;
+	return 0;
+}
+
+static void show_event(void *arg, const struct build_event *event)
+{
+	const struct shown *shown = arg;
+
+	if (shown->kind == SHOW_LIVE)
+		build_live_event(shown->live, event);
+	else if (shown->kind == SHOW_JSON)
+		build_json_event(NULL, event);
+	else
+		build_view_event(shown->view, event);
+}
+
+static void show_progress(void *arg, const struct progress *progress)
+{
+	const struct shown *shown = arg;
+
+	if (shown->kind == SHOW_QUIET || shown->kind == SHOW_JSON)
+		return;
+	if (shown->kind == SHOW_LIVE)
+		build_live_clear(shown->live);
+	progress_view_event(shown->progress, progress);
+}
+
+/* All that would be printed, and what steps print, goes to the file instead. */
+static int open_logfile(const struct build_opts *opts, struct err *err)
+{
+	if (opts->logfile == NULL)
+		return 0;
+	cleanup_fd int fd =
+		open(opts->logfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0)
+		return err_sys(err, errno, "cannot write --logfile '%s'", opts->logfile);
+	(void)fflush(NULL);
+	if (dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		return err_sys(err, errno, "cannot write --logfile '%s'", opts->logfile);
+	return 0;
+}
+
+/* As docker says it: 1 when there is something to say. */
+static int print_checks(const struct build_result *result)
+{
+	if (result->finding_count == 0)
+		(void)printf("Check complete, no warnings found.\n");
+	else
+		(void)printf("Check complete, %zu %s found!\n", result->finding_count,
+			     result->finding_count == 1 ? "warning has been"
+							: "warnings have been");
+	return result->finding_count == 0 ? 0 : 1;
 }
 
 static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct build_opts *opts = opts_;
-	struct build_result result = { NULL, 0 };
+	struct build_result result = { 0 };
+	struct shown shown = { SHOW_PLAIN };
 
-	if (check_progress(opts, err) < 0)
+	if (choose_show(opts, &shown.kind, err) < 0 || open_logfile(opts, err) < 0)
 		return -1;
-	cleanup_build_view struct build_view *view = build_view_new(opts->quiet);
-	cleanup_progress struct progress_view *progress = opts->quiet ? NULL : progress_view_new();
+	cleanup_build_view struct build_view *view = shown.view = build_view_new(opts->quiet);
+	cleanup_build_live struct build_live *live = shown.live = build_live_new();
+	cleanup_progress struct progress_view *progress = shown.progress = progress_view_new();
 	int status = build_run(cli->engine, opts, args->count > 0 ? args->items[0] : NULL,
-			       build_view_event, view, progress_view_event, progress, &result, err);
+			       show_event, &shown, show_progress, &shown, &result, err);
 
+	if (shown.kind == SHOW_LIVE)
+		build_live_end(live, status < 0);
 	build_view_end(view);
 	progress_view_end(progress);
 	if (status < 0) {
 		status = cli_error(cli, err);
 		if (result.exit_status > 0)
 			status = result.exit_status;
+	} else if (opts->check) {
+		status = print_checks(&result);
 	} else if (result.id != NULL) {
 		(void)printf("%s\n", result.id);
 	}
@@ -59,7 +153,7 @@ static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, 
 static const char *const format_words[] = { "oci", "docker", NULL };
 static const char *const network_words[] = { "none", "host", "slirp4netns", "private", NULL };
 
-static const char *const progress_words[] = { "auto", "plain", "quiet", NULL };
+static const char *const progress_words[] = { "auto", "plain", "tty", "quiet", "rawjson", NULL };
 
 #define NO_SBOM	 "no scanner for the contents of images is part of dhow"
 #define NO_CRYPT "encrypted images are not supported"
@@ -163,9 +257,13 @@ const struct opt build_rows[] = {
 		 "how many stages run at a time; 0: as many as there are CPUs"),
 	OPT_TRI(0, "skip-unused-stages", T, skip_unused_stages,
 		"leave out what the target does not need"),
+	OPT_STRING(0, "logfile", T, logfile, "FILE", "write everything to a file, nothing here"),
+	OPT_FLAG(0, "check", T, check,
+		 "check the Dockerfile for what is seldom meant, build nothing"),
 	OPT_FLAG('q', "quiet", T, quiet, "print the id only"),
 	OPT_STRING_OF(0, "progress", T, progress, "KIND", progress_words,
-		      "auto and plain print lines, quiet prints the id only"),
+		      "plain: lines; tty: steps in place, with time and last lines; quiet: the id "
+		      "only; rawjson: for programs; auto: tty on a terminal, else plain"),
 	OPT_FLAG(0, "rewrite-timestamp", T, rewrite_timestamp,
 		 "files get the time of --timestamp, too (always)"),
 	OPT_FLAG(0, "stdin", T, stdin_open, "RUN reads the input of this command"),
@@ -206,7 +304,6 @@ const struct opt build_rows[] = {
 	OPT_REFUSED(0, "compat-volumes", "what RUN writes below a VOLUME is always kept"),
 	OPT_REFUSED_VALUE(0, "layer-label", "steps are no images, so there is nothing to label"),
 	OPT_REFUSED_VALUE(0, "manifest", "lists of images cannot be made yet"),
-	OPT_REFUSED_VALUE(0, "logfile", "redirect the output of the command"),
 	OPT_REFUSED(0, "logsplit", "redirect the output of the command"),
 	OPT_REFUSED(0, "created-annotation", "say --annotation org.opencontainers.image.created="),
 	OPT_REFUSED(0, "identity-label", "dhow puts no label of its own into images"),
@@ -214,8 +311,7 @@ const struct opt build_rows[] = {
 	OPT_REFUSED(0, "compress", "nothing is sent anywhere, so there is nothing to compress"),
 	OPT_REFUSED('D', "disable-compression", "layers are compressed when they are pushed"),
 	OPT_REFUSED(0, "load", "the image is in the store in any case"),
-	OPT_REFUSED(0, "push", "push the image with dhow push"),
-	OPT_REFUSED(0, "check", "the whole Dockerfile is checked before each build"), OPT_END
+	OPT_REFUSED(0, "push", "push the image with dhow push"), OPT_END
 };
 
 const struct cmd cmd_build = {

@@ -153,6 +153,15 @@ void build_view_end(struct build_view *view)
 	(void)fflush(stdout);
 }
 
+static void show_finding(const char *both)
+{
+	const char *newline = strchr(both, '\n');
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	strbuf_add_escaped(&text, newline + 1);
+	(void)fprintf(stderr, "WARNING: %.*s\n%s\n", (int)(newline - both), both, text.data);
+}
+
 void build_view_event(void *arg, const struct build_event *event)
 {
 	struct build_view *view = arg;
@@ -191,6 +200,9 @@ void build_view_event(void *arg, const struct build_event *event)
 		if (!view->quiet)
 			(void)fputs(event->text, stderr);
 		break;
+	case BUILD_FINDING:
+		show_finding(event->text);
+		break;
 	case BUILD_WARNING:
 		strbuf_add_escaped(&text, event->text);
 		(void)fprintf(stderr, "[Warning] %s\n", text.data);
@@ -200,6 +212,7 @@ void build_view_event(void *arg, const struct build_event *event)
 		if (!view->quiet)
 			(void)printf("%s\n", text.data);
 		break;
+	case BUILD_TICK:
 	case BUILD_EVENT_COUNT:
 		break;
 	}

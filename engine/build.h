@@ -47,8 +47,11 @@ struct build_opts {
 	char *timestamp, *source_date_epoch;
 	struct strv cache_from, cache_to; /* NAME, type=registry,ref=NAME */
 	char *cache_ttl;		  /* what is older is no hit */
-	char *pull;	/* true, false or a policy */
-	char *progress; /* of the command line's view */
+	char *pull;			  /* true, false or a policy */
+	char *logfile;			  /* of the command line: where all output goes */
+	char *progress;			  /* of the command line's view */
+	unsigned tick_ms;		  /* BUILD_TICK so often while steps run; 0: never */
+	bool check;			  /* look at the Dockerfile, build nothing */
 	bool no_cache, quiet, squash, squash_all, omit_history, rewrite_timestamp, stdin_open;
 	int layers, http_proxy, skip_unused_stages, inherit_labels;
 	int remove, force_remove; /* nothing is left of a step in any case */
@@ -65,8 +68,10 @@ enum build_event_kind {
 	BUILD_COMMIT,	/* the image is being written; text is its name, or NULL */
 	BUILD_TAGGED,	/* text is the name */
 	BUILD_EXCERPT,	/* text: the lines of the Dockerfile that failed, and those around them */
-	BUILD_WARNING,	/* text */
-	BUILD_NOTE,	/* text: something that happened, such as a pull */
+	BUILD_FINDING, /* of a check: text is the rule, a newline, what it says; an excerpt follows */
+	BUILD_WARNING, /* text */
+	BUILD_TICK,    /* tick_ms have passed */
+	BUILD_NOTE,    /* text: something that happened, such as a pull */
 	BUILD_EVENT_COUNT
 };
 struct build_event {
@@ -82,8 +87,9 @@ struct build_event {
 typedef void (*build_function)(void *arg, const struct build_event *event);
 
 struct build_result {
-	char *id;	 /* of the image, hexadecimal; NULL when there is none (--output) */
-	int exit_status; /* of the RUN that failed: what the command ends with; 0: none did */
+	char *id;	      /* of the image, hexadecimal; NULL when there is none (--output) */
+	size_t finding_count; /* of checks */
+	int exit_status;      /* of the RUN that failed: what the command ends with; 0: none did */
 };
 void build_result_release(struct build_result *result);
 

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "engine/build/lint.h"
 #include "engine/build/publish.h"
 #include "engine/image/manifest.h"
 
@@ -428,10 +429,9 @@ static int check_names(struct build *build, struct err *err)
 #define EXCERPT_AROUND	  2
 #define EXCERPT_LINES_MAX 20
 
-/* As buildkit shows it: the lines of the step that failed, marked, and some around them. */
-static void emit_excerpt(struct build *build)
+/* As buildkit shows it: the lines of an instruction, marked, and some around them. */
+static void emit_excerpt(struct build *build, const struct df_instruction *item)
 {
-	const struct df_instruction *item = build->failed;
 	const struct strv *lines = &build->file.lines;
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
@@ -454,17 +454,54 @@ static void emit_excerpt(struct build *build)
 	build_emit(build, NULL, BUILD_EXCERPT, text.data, NULL);
 }
 
+/* ---- checks ---- */
+
+/* --check shows all; a build says what is wrong when its Dockerfile asks for it, or docker's user is used to it. */
+static int check(struct build *build, struct build_result *result, struct err *err)
+{
+	cleanup_lint struct lint lint = { 0 };
+	cleanup_strv struct strv rules = STRV_INIT;
+
+	if (!build->opts->check && build->file.check == NULL && !build->engine->options.as_docker)
+		return 0;
+	if (lint_run(build, &lint, err) < 0)
+		return -1;
+	result->finding_count = lint.count;
+	for (size_t i = 0; i < lint.count; i++) {
+		const struct lint_finding *finding = &lint.findings[i];
+
+		if (!strv_contains(&rules, finding->rule))
+			strv_add(&rules, finding->rule);
+		if (!build->opts->check) {
+			build_warn(build, "%s:%u: %s: %s", build->file.name, finding->line,
+				   finding->rule, finding->text);
+			continue;
+		}
+		cleanup_free char *text = xasprintf("%s\n%s", finding->rule, finding->text);
+		build_emit(build, NULL, BUILD_FINDING, text, NULL);
+		emit_excerpt(build, finding->item);
+	}
+	if (lint.count == 0 || !lint.is_error || build->opts->check)
+		return 0;
+	cleanup_free char *names = strv_join(&rules, ", ");
+	return err_set(err, ERR_FAILED, "lint violation found for rules: %s", names);
+}
+
 /* From the Dockerfile on: what is wrong there is no wrong use of the command. */
 static int walk_file(struct build *build, const char *context, struct build_result *result,
 		     struct err *err)
 {
 	if (context_read_dockerfile(build, context, err) < 0 || graph_read(build, err) < 0 ||
-	    pull_bases(build, err) < 0)
+	    check(build, result, err) < 0)
+		return -1;
+	if (build->opts->check)
+		return 0;
+	if (pull_bases(build, err) < 0)
 		return -1;
 	if (schedule_run(build, err) < 0) {
 		result->exit_status = build->exit_status;
 		if (err->kind != ERR_INTERRUPTED)
-			emit_excerpt(build);
+			emit_excerpt(build, build->failed);
 		return -1;
 	}
 	warn_unused_args(build);

@@ -35,7 +35,7 @@ void dockerfile_release(struct dockerfile *file)
 {
 	free(file->name);
 	strv_release(&file->lines);
-	strv_release(&file->warnings);
+	free(file->check);
 	for (size_t i = 0; i < file->count; i++)
 		df_instruction_release(&file->items[i]);
 	free(file->items);
@@ -90,6 +90,8 @@ static int read_directives(struct dockerfile *file, struct err *err)
 				       "%s:%zu: only one '%s' parser directive can be used",
 				       file->name, i + 1, name);
 		strv_add(&seen, name);
+		if (str_equal(name, "check"))
+			file->check = TAKE_PTR(value);
 		if (!str_equal(name, "escape"))
 			continue;
 		if (!str_equal(value, "\\") && !str_equal(value, "`"))

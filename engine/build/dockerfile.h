@@ -79,11 +79,11 @@ struct dockerfile {
 	struct strv lines; /* of the source, to show them */
 	struct df_instruction *items;
 	size_t count;
-	struct strv warnings;
+	char *check; /* value of the directive, or NULL */
 };
 #define DOCKERFILE_INIT                                                                            \
 	{                                                                                          \
-		.escape = '\\', .lines = STRV_INIT, .warnings = STRV_INIT                          \
+		.escape = '\\', .lines = STRV_INIT                          \
 	}
 void dockerfile_release(struct dockerfile *file);
 #define cleanup_dockerfile __attribute__((cleanup(dockerfile_release)))

@@ -404,7 +404,11 @@ static int wait_for_workers(struct schedule *schedule, struct err *err)
 					      : -1,
 				.events = POLLIN,
 			};
-	if (poll(polls, count, -1) < 0)
+	int ready = poll(polls, count, build->opts->tick_ms > 0 ? (int)build->opts->tick_ms : -1);
+
+	if (build->opts->tick_ms > 0)
+		build_emit(build, NULL, BUILD_TICK, NULL, NULL);
+	if (ready < 0)
 		return errno == EINTR ? 0 : err_sys(err, errno, "cannot wait for the steps");
 	if (polls[0].revents != 0)
 		return err_set(err, ERR_INTERRUPTED, "the build was interrupted");
