@@ -114,6 +114,7 @@ const struct noun nouns[] = {
 	X(cmd_quadlet_list)                                                                        \
 	X(cmd_quadlet_print)                                                                       \
 	X(cmd_quadlet_rm)                                                                          \
+	X(cmd_auto_update)                                                                         \
 	X(cmd_unit_check)                                                                          \
 	X(cmd_context_ls)                                                                          \
 	X(cmd_context_show)                                                                        \
