@@ -60,6 +60,13 @@ static const struct opt push_opts[] = {
 	OPT_STRING_OF('f', "format", T, format, "FORMAT", push_formats, "oci or v2s2"),
 	OPT_FLAG('q', "quiet", T, quiet, "print no progress"),
 	OPT_FLAG(0, "remove-signatures", T, remove_signatures, "send no signatures, as always"),
+	OPT_STRING(0, "sign-by", T, sign.by, "FINGERPRINT", "sign the image by this key of GPG"),
+	OPT_STRING(0, "sign-by-sigstore", T, sign.sigstore_file, "FILE",
+		   "sign the image as this file of parameters says"),
+	OPT_STRING(0, "sign-by-sigstore-private-key", T, sign.sigstore_key, "FILE",
+		   "sign the image by this private key of sigstore"),
+	OPT_STRING(0, "sign-passphrase-file", T, sign.passphrase_file, "FILE",
+		   "file with the passphrase of the key"),
 	OPT_UINT(0, "retry", T, registry.retry, "N", "how often to try again after a failure"),
 	OPT_STRING(0, "retry-delay", T, registry.retry_delay, "DURATION",
 		   "wait so long between tries"),
@@ -69,13 +76,7 @@ static const struct opt push_opts[] = {
 	OPT_REFUSED_VALUE(0, "encrypt-layer", "images cannot be encrypted"),
 	OPT_REFUSED(0, "disable-content-trust", "there is no content trust of docker's kind"),
 	OPT_REFUSED_VALUE(0, "platform", "the store has one platform of an image"),
-	OPT_REFUSED_VALUE(0, "sign-by", "images cannot be signed by GPG: use skopeo"),
-	OPT_REFUSED_VALUE(0, "sign-by-sigstore", "images cannot be signed: use cosign or skopeo"),
-	OPT_REFUSED_VALUE(0, "sign-by-sigstore-private-key",
-			  "images cannot be signed: use cosign or skopeo"),
-	OPT_REFUSED_VALUE(0, "sign-by-sq-fingerprint", "images cannot be signed by Sequoia"),
-	OPT_REFUSED_VALUE(0, "sign-passphrase-file",
-			  "images cannot be signed: use cosign or skopeo"),
+	OPT_REFUSED_VALUE(0, "sign-by-sq-fingerprint", "use --sign-by: GPG's key has the same fingerprint"),
 	OPT_END
 };
 

@@ -120,7 +120,16 @@ struct image_save_request {
 /** The same images give the same bytes. */
 int image_save(struct engine *engine, const struct image_save_request *request, struct err *err);
 
+/** Sign an image: by GPG, by a key of sigstore, or both. */
+struct image_sign_opts {
+	char *by;	       /* fingerprint or mail address of a key of GPG */
+	char *sigstore_key;    /* file with a private key, encrypted as cosign does it */
+	char *sigstore_file;   /* file of parameters, which names such a file */
+	char *passphrase_file; /* of the one or the other */
+	char *passphrase;      /* that somebody typed */
+};
 struct image_push_opts {
+	struct image_sign_opts sign;
 	struct image_pull_opts registry; /* authfile, creds, cert_dir, tls_verify, retry */
 	char *format;			 /* oci, v2s2; NULL: as it is */
 	char *compression_format;	 /* gzip, zstd; NULL: gzip for what is not compressed */

@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "engine/events.h"
 #include "engine/image/push_private.h"
+#include "engine/image/sign.h"
 
 int push_read_form(struct push *push, bool to_registry, struct err *err)
 {
@@ -85,6 +86,11 @@ static int push_to_file(struct push *push, size_t kind, const char *rest, struct
 
 	if (push_read_form(push, false, err) < 0)
 		return -1;
+	if (sign_wanted(&push->opts->sign))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "only images in registries are signed: '%s:%s' is no name that a "
+			       "signature could bear",
+			       file_transports[kind].transport, rest);
 	request.manifest = (int)push->layout.format;
 	request.compression = (int)push->layout.compression;
 	request.force_compression = push->layout.force;

@@ -29,6 +29,7 @@
 #include "base/process.h"
 #include "base/strbuf.h"
 #include "engine/image/pull_private.h"
+#include "engine/image/sign.h"
 #include "storage/layer_make.h"
 #include "storage/layer_packed.h"
 
@@ -148,7 +149,8 @@ static int new_request(struct push *push, const struct target *target, const str
 
 /* 1 all is there, the manifest too; 0 blobs are missing, their digests are in absent; -1 */
 static int send_all(struct push *push, const struct target *target, const struct layout *layout,
-		    const struct layout_image *image, struct strv *absent, struct err *err)
+		    const struct layout_image *image, const struct sign_made *signatures,
+		    struct strv *absent, struct err *err)
 {
 	cleanup_free char *mount = mount_source(push->image, &target->ref);
 	struct pull_result result = { .tags = STRV_INIT, .missing = STRV_INIT };
@@ -166,6 +168,8 @@ static int send_all(struct push *push, const struct target *target, const struct
 			: ref->tag != NULL	    ? ref->tag
 						    : "latest");
 	json_put_string(json, "mountFrom", mount);
+	if (signatures->attachments != NULL)
+		json_put(json, "attachments", json_incref(signatures->attachments));
 	json_put(json, "blobs", blobs_of(push, image, ref));
 	status = pull_run(push->engine, request, push->progress, push->progress_arg, &result, err);
 	if (status == 0)
@@ -301,7 +305,8 @@ static int send_pending(struct push *push, const struct target *target, const st
 
 /* 1 done, 0 another round, -1 */
 static int one_round(struct push *push, const struct target *target, struct layout *layout,
-		     struct strv *absent, struct layout_image *image, struct err *err)
+		     struct strv *absent, struct layout_image *image, struct sign_made *signatures,
+		     struct err *err)
 {
 	struct layout_pending_list pending = { NULL, 0 };
 	struct layout_opts opts = push->layout;
@@ -318,7 +323,12 @@ static int one_round(struct push *push, const struct target *target, struct layo
 		status = err_set(err, ERR_USAGE, "the image has the digest '%s', not '%s'",
 				 image->manifest.text, target->ref.digest.text);
 	} else if (status == 0) {
-		status = send_all(push, target, layout, image, absent, err);
+		/* all but the manifest may be there by now: nobody sees an image that could not be signed */
+		if (!digest_equal(&signatures->manifest, &image->manifest))
+			status = sign_make(push->engine, &push->opts->sign, &target->ref,
+					   &image->manifest, NULL, signatures, err);
+		if (status == 0)
+			status = send_all(push, target, layout, image, signatures, absent, err);
 	}
 	layout_pending_release(&pending);
 	return status;
@@ -333,6 +343,7 @@ static bool may_go_on(const struct push *push, const struct err *err, int64_t tr
 static int send_image(struct push *push, const struct target *target, struct err *err)
 {
 	cleanup_strv struct strv absent = STRV_INIT;
+	cleanup_sign_made struct sign_made signatures = SIGN_MADE_INIT;
 	struct layout_image image = { .json = NULL };
 	struct layout layout = LAYOUT_INIT;
 	int64_t tries = 0;
@@ -342,7 +353,7 @@ static int send_image(struct push *push, const struct target *target, struct err
 		return -1;
 	for (int round = 0;; round++) {
 		layout_image_release(&image);
-		status = one_round(push, target, &layout, &absent, &image, err);
+		status = one_round(push, target, &layout, &absent, &image, &signatures, err);
 		if (status > 0)
 			break;
 		if (status < 0 && !may_go_on(push, err, tries++))
@@ -357,7 +368,7 @@ static int send_image(struct push *push, const struct target *target, struct err
 	*push->ret_digest = image.manifest;
 	layout_image_release(&image);
 	layout_release(push->engine, &layout);
-	return status < 0 ? -1 : 0;
+	return status < 0 ? -1 : sign_store(&signatures, NULL, err);
 }
 
 int push_to_registry(struct push *push, const char *text, struct err *err)

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,20 +63,24 @@ static void add_read_path(int *fds, size_t *count, const char *path)
 static int confine(struct fetcher *fetcher, struct err *err)
 {
 	const json_t *endpoints = json_at(fetcher->transfer->source, "endpoints", NULL);
-	/* the last one brings layers that are to be pushed; for others it is no descriptor */
-	int keep[] = { fetcher->supervisor_fd, TRANSFER_EVENT_FD, TRANSFER_EXTRA_FD };
+	int keep[4] = { fetcher->supervisor_fd, TRANSFER_EVENT_FD };
 	bool is_push = str_equal(fetcher->transfer->op, "push");
 	int read_fds[READ_DIRS_MAX];
 	struct sandbox sandbox = {
 		.read_dir_fds = read_fds,
 		.keep_fds = keep,
-		.keep_fd_count = ARRAY_SIZE(keep) - (is_push ? 0 : 1),
+		.keep_fd_count = 2,
 		.memory_limit_bytes = MEMORY_BYTES,
 		.allow_network = true,
 		.allow_threads = true,
 	};
 	cleanup_free char *resolver = realpath("/etc/resolv.conf", NULL);
 
+	/* brings layers that are to be pushed; for others it is no descriptor */
+	if (is_push)
+		keep[sandbox.keep_fd_count++] = TRANSFER_EXTRA_FD;
+	if (fetcher->scratch_fd >= 0)
+		keep[sandbox.keep_fd_count++] = fetcher->scratch_fd;
 	if (fetcher->source_dir_fd >= 0)
 		read_fds[sandbox.read_dir_count++] = fetcher->source_dir_fd;
 	for (size_t i = 0; i < ARRAY_SIZE(read_paths); i++)
@@ -278,7 +283,12 @@ static int open_source(struct fetcher *fetcher, struct err *err)
 	const char *path = json_get_string(source, "", "path", NULL);
 	bool is_push = str_equal(fetcher->transfer->op, "push");
 
-	fetcher->source_dir_fd = -1;
+	fetcher->source_dir_fd = fetcher->scratch_fd = -1;
+	if (is_push && json_at(fetcher->transfer->json, "push", "attachments", NULL) != NULL) {
+		fetcher->scratch_fd = memfd_create("attachment", MFD_CLOEXEC);
+		if (fetcher->scratch_fd < 0)
+			return err_sys(err, errno, "cannot make room for signatures");
+	}
 	if (str_equal(kind, "registry") && !is_push)
 		return 0;
 	if (is_push)

@@ -58,6 +58,7 @@ struct fetcher {
 	struct http *http;
 	struct registry *registry; /* the endpoint in use, or NULL */
 	int source_dir_fd;	   /* local sources, or -1 */
+	int scratch_fd; /* a file of no name for what is made here and uploaded, or -1 */
 	bool source_is_layout;	   /* oci: blobs/sha256/HEX; else dir: HEX */
 	uint8_t slots_used[WORK_SLOTS];
 	struct job **jobs;
@@ -113,8 +114,19 @@ int fetch_attachments(struct fetcher *fetcher, const struct digest *digest, json
 
 /** Send the image of the request's "push" to the endpoint in use. */
 int push_image(struct fetcher *fetcher, struct err *err);
+/** Send a blob that the endpoint does not have. */
+int upload_blob(struct fetcher *fetcher, const struct digest *digest, int fd, uint64_t bytes,
+		struct err *err);
+int upload_manifest(struct fetcher *fetcher, const char *tag, const char *media_type, int fd,
+		    uint64_t bytes, struct err *err);
 /** Ask the endpoint for nothing, with its credentials. */
 int check_login(struct fetcher *fetcher, struct err *err);
+
+/* transfer_attach.c */
+
+/** Add signatures of sigstore to those of a manifest: a list of {"payload", "signature", "bundle"}. */
+int push_attachments(struct fetcher *fetcher, const struct digest *digest, const json_t *list,
+		     struct err *err);
 
 /* transfer_local.c */
 

@@ -439,6 +439,54 @@ static int push_blobs(struct push *push, struct err *err)
 	return status;
 }
 
+int upload_blob(struct fetcher *fetcher, const struct digest *digest, int fd, uint64_t bytes,
+		struct err *err)
+{
+	struct http_request ask = REQUEST("HEAD", xasprintf("blobs/%s", digest->text));
+	struct http_request begin = REQUEST("POST", xstrdup("blobs/uploads/"));
+	struct http_request send = REQUEST("PUT", NULL);
+	struct upload upload = { .digest = *digest };
+	int status = run(fetcher, &ask, err);
+	bool is_there = status == 0;
+
+	if (!is_there && ask.status == 404)
+		status = run(fetcher, &begin, err);
+	if (status == 0 && !is_there) {
+		upload.url = resolve_location(fetcher->registry, begin.location);
+		if (upload.url == NULL)
+			status = err_set(err, ERR_CORRUPT,
+					 "registry '%s' does not say where to upload to",
+					 fetcher->registry->name);
+	}
+	if (upload.url != NULL) {
+		send.absolute_url = with_digest(&upload);
+		send.upload_fd = fd;
+		send.upload_bytes = bytes;
+		send.upload_type = "application/octet-stream";
+		send.once = true;
+		status = run(fetcher, &send, err);
+	}
+	http_request_release(&ask);
+	http_request_release(&begin);
+	http_request_release(&send);
+	free(upload.url);
+	return status;
+}
+
+int upload_manifest(struct fetcher *fetcher, const char *tag, const char *media_type, int fd,
+		    uint64_t bytes, struct err *err)
+{
+	struct http_request request = REQUEST("PUT", xasprintf("manifests/%s", tag));
+	int status;
+
+	request.upload_fd = fd;
+	request.upload_bytes = bytes;
+	request.upload_type = media_type;
+	status = run(fetcher, &request, err);
+	http_request_release(&request);
+	return status;
+}
+
 static int push_manifest(struct push *push, const struct digest *digest, struct err *err)
 {
 	const char *tag = json_get_string(push->request, "", "tag", NULL);
@@ -472,7 +520,11 @@ int push_image(struct fetcher *fetcher, struct err *err)
 		return 0;
 	if (digest_parse(manifest, &digest) < 0)
 		return err_set(err, ERR_USAGE, "the request has no manifest");
-	return push_manifest(&push, &digest, err);
+	if (push_manifest(&push, &digest, err) < 0)
+		return -1;
+	const json_t *list = json_object_get(push.request, "attachments");
+
+	return list != NULL ? push_attachments(fetcher, &digest, list, err) : 0;
 }
 
 /* The registry's own answer to these credentials. */
