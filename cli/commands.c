@@ -87,6 +87,10 @@ const struct noun nouns[] = {
 	X(cmd_image_mount)                                                                         \
 	X(cmd_image_unmount)                                                                       \
 	X(cmd_image_tree)                                                                          \
+	X(cmd_image_sign)                                                                          \
+	X(cmd_image_trust_show)                                                                    \
+	X(cmd_image_trust_set)                                                                     \
+	X(cmd_image_trust_add)                                                                     \
 	X(cmd_volume_create)                                                                       \
 	X(cmd_volume_ls)                                                                           \
 	X(cmd_volume_inspect)                                                                      \

@@ -16,7 +16,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "base/path.h"
 #include "base/yaml.h"
 #include "engine/image/policy.h"
 #include "engine/image/registries.h"
@@ -224,6 +223,7 @@ int signature_storage_find(const struct image_ref *ref, struct signature_storage
 		take_section(json_object_get(config.docker, scopes.items[i]), &storage,
 			     &attachments);
 	take_section(config.default_docker, &storage, &attachments);
+	storage.configured = storage.read_url != NULL;
 	if (storage.read_url == NULL)
 		storage.read_url = usual_directory();
 	if (storage.write_url == NULL)
@@ -240,19 +240,4 @@ char *signature_storage_directory(const char *url)
 	const char *path = str_after(url, "file://");
 
 	return path != NULL && *path == '/' ? xstrdup(path) : NULL;
-}
-
-char *registries_d_writable(struct err *err)
-{
-	cleanup_free char *path = geteuid() == 0 && access(SYSTEM_DIR, F_OK) == 0
-					  ? xstrdup(SYSTEM_DIR)
-					  : user_config_path("containers/registries.d");
-
-	cleanup_fd int fd = path_make_dirs(path, 0755);
-
-	if (fd < 0) {
-		err_sys(err, -fd, "cannot make directory '%s'", path);
-		return NULL;
-	}
-	return TAKE_PTR(path);
 }

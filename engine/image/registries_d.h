@@ -19,6 +19,7 @@ struct signature_storage {
 	char *read_url;	 /* "file:///...", "https://..."; below it is the repository */
 	char *write_url; /* the staging area, or the same */
 	bool attachments;
+	bool configured; /* a file names a storage for reading */
 };
 void signature_storage_release(struct signature_storage *storage);
 #define cleanup_signature_storage __attribute__((cleanup(signature_storage_release)))
@@ -28,8 +29,10 @@ int signature_storage_find(const struct image_ref *ref, struct signature_storage
 			   struct err *err);
 /** The directory of a file: URL, yours; NULL: it is another one. */
 char *signature_storage_directory(const char *url);
-/** Where a command writes a file of its own: made if it is not there. Yours, or NULL with err. */
-char *registries_d_writable(struct err *err);
+/**
+ * Have the attachments of sigstore read for a scope of policy.json. @param ret_file  that was written for it; NULL: it was so already
+ */
+int attachments_enable(const char *scope, char **ret_file, struct err *err);
 
 /**
  * Read the signatures of one manifest from a local storage: objects as signature.h has them are appended to list. More than SIGNATURES_MAX

@@ -103,7 +103,8 @@ static int read_parameters(const char *path, struct secrets *secrets, struct err
 				       "'%s' wants '%s', and signatures are made with a private "
 				       "key only and not recorded anywhere",
 				       path, key);
-		if (!str_equal(key, "privateKeyFile") && !str_equal(key, "privateKeyPassphraseFile"))
+		if (!str_equal(key, "privateKeyFile") &&
+		    !str_equal(key, "privateKeyPassphraseFile"))
 			return err_set(err, ERR_USAGE, "'%s' has the unknown setting '%.100s'",
 				       path, key);
 		if (!json_is_string(value))
@@ -228,8 +229,8 @@ static int find_directory(const struct image_ref *target, const struct signature
 
 	made->repository = xstrdup(target->path);
 	if (directory != NULL)
-		made->directory = here != NULL ? xasprintf("%s/%s", here, directory)
-					       : xstrdup(directory);
+		made->directory =
+			here != NULL ? xasprintf("%s/%s", here, directory) : xstrdup(directory);
 	else
 		made->directory = signature_storage_directory(storage->write_url);
 	if (made->directory != NULL)
@@ -257,9 +258,8 @@ int sign_make(struct engine *engine, const struct image_sign_opts *opts,
 	if (signature_storage_find(target, &storage, err) < 0 ||
 	    read_secrets(opts, &secrets, err) < 0)
 		return -1;
-	if (opts->by != NULL &&
-	    (find_directory(target, &storage, directory, &made, err) < 0 ||
-	     make_gpg(opts->by, secrets.passphrase, target, &made, err) < 0))
+	if (opts->by != NULL && (find_directory(target, &storage, directory, &made, err) < 0 ||
+				 make_gpg(opts->by, secrets.passphrase, target, &made, err) < 0))
 		return -1;
 	if (secrets.key_file != NULL && !storage.attachments) {
 		err_set(err, ERR_USAGE,

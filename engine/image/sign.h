@@ -14,9 +14,9 @@
 #include <jansson.h>
 
 struct sign_made {
-	struct strbuf gpg;     /* empty: none */
-	char *directory;       /* where that goes */
-	char *repository;      /* below it */
+	struct strbuf gpg; /* empty: none */
+	char *directory;   /* where that goes */
+	char *repository;  /* below it */
 	struct digest manifest;
 	json_t *attachments; /* of sigstore, as transfer.h has them; NULL: none */
 };

@@ -266,7 +266,7 @@ bool gpg_sign(const char *by, const char *passphrase, const char *payload, struc
 	}
 	code = sign(context, by, payload, ret);
 	gpgme_release(context);
-	if (gpgme_err_code(code) == GPG_ERR_EOF)
+	if (gpgme_err_code(code) == GPG_ERR_EOF || gpgme_err_code(code) == GPG_ERR_INV_VALUE)
 		return refuse(why, "you have no such secret key");
 	return code == GPG_ERR_NO_ERROR || refuse_code(why, "gpg fails", code);
 }

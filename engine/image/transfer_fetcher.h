@@ -58,7 +58,7 @@ struct fetcher {
 	struct http *http;
 	struct registry *registry; /* the endpoint in use, or NULL */
 	int source_dir_fd;	   /* local sources, or -1 */
-	int scratch_fd; /* a file of no name for what is made here and uploaded, or -1 */
+	int scratch_fd;		   /* a file of no name for what is made here and uploaded, or -1 */
 	bool source_is_layout;	   /* oci: blobs/sha256/HEX; else dir: HEX */
 	uint8_t slots_used[WORK_SLOTS];
 	struct job **jobs;

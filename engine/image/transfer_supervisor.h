@@ -45,7 +45,7 @@ struct supervisor {
 	struct digest plan[MANIFEST_LAYERS_MAX]; /* diffIDs of the image, lowest first */
 	size_t plan_count;
 	size_t layer_limit; /* no more of them are wanted */
-	bool ended; /* the last event was written */
+	bool ended;	    /* the last event was written */
 	int exit_status;
 };
 

@@ -45,9 +45,8 @@ int trust_open(const struct engine *engine, const char *transport, const char *n
 
 static int has_no_signature(const struct trust *trust, const char *why, struct err *err)
 {
-	return err_set(err, ERR_DENIED,
-		       "image '%s' has not the signature that policy '%s' demands: %s", trust->name,
-		       trust->policy->file, why);
+	return err_set(err, ERR_DENIED, "image '%s' lacks a signature that policy '%s' demands: %s",
+		       trust->name, trust->policy->file, why);
 }
 
 int trust_open_without_signatures(const struct engine *engine, const char *transport,
