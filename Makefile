@@ -190,10 +190,10 @@ install: all
 	install -d $(INSTALL_TO)/bin $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(filter-out $(HELPERS),$(BINARIES)) $(INSTALL_TO)/bin
 	install -m 755 $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
+	units/install.sh '$(DESTDIR)' '$(PREFIX)' '$(LIBEXECDIR)'
 	$(if $(DOCKER),ln -sf dhow $(INSTALL_TO)/bin/docker)
 	docs/man/make.sh $(BUILD)/dhow $(BUILD)/man && mkdir -p $(INSTALL_TO)/share/man && cp -R $(BUILD)/man/man? $(INSTALL_TO)/share/man
 	@for pair in $(SHARED); do install -D -m 644 $${pair%%:*} $(INSTALL_TO)/share/$${pair#*:} || exit 1; done
 
-clean:
-	rm -rf build build-san build-fuzz
+clean:; rm -rf build build-san build-fuzz
 -include $(shell find $(BUILD)/obj $(BUILD)/small -name '*.d' 2>/dev/null)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "cli/attach.h"
+#include "cli/linger.h"
 #include "cli/preserve.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
@@ -115,6 +116,7 @@ static int run_detached(struct cli *cli, struct container *container,
 		return -1;
 	}
 	(void)printf("%s\n", container->id.text);
+	linger_hint(cli);
 	return 0;
 }
 

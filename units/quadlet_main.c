@@ -204,6 +204,11 @@ int main(int argc, char **argv)
 
 	(void)fd_ensure_stdio();
 
+	/* systemd gives it no options: .../user-generators/dhow-user-generator */
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+	generator.user = slash != NULL && strstr(slash, "user") != NULL;
+
 	int status = read_words(&generator, argc, argv);
 
 	if (status != 0)

@@ -208,3 +208,30 @@ verify() { # of all services that were made
 	eq "$status" 0
 	run_exits 1 container exists systemd-$C
 }
+
+@test "what make install gives systemd: the generator by its name, and units that it accepts" {
+	mkdir -p "$T/libexec" "$T/gen"
+	"$REPO/units/install.sh" "$T" /usr "$(dirname "$QUADLET")"
+	[ -x "$T/usr/lib/systemd/user-generators/dhow-user-generator" ]
+	unit a.container <<<$'[Container]\nImage=x\n'
+	QUADLET_UNIT_DIRS=$T/units capture "$T/usr/lib/systemd/user-generators/dhow-user-generator" "$T/gen" "$T/gen" "$T/gen"
+	eq "$status" 0
+	has "$(<"$T/gen/a.service")" "After=dhow-wait-online.service"
+	! grep -r @BINDIR@ "$T/usr" || complain "a place is left open"
+	command -v systemd-analyze >/dev/null || return 0
+	sed -i "s|/usr/bin/dhow|$DHOW|" "$T"/usr/lib/systemd/user/*.service
+	capture systemd-analyze verify --user --man=no "$T"/usr/lib/systemd/user/*
+	[ "$status" = 0 ] || complain "systemd-analyze does not like it"
+}
+
+@test "a background container without lingering: one warning on a terminal, none elsewhere" {
+	[ -d /run/systemd/system ] || skip "systemd does not run here"
+	[ ! -e "/var/lib/systemd/linger/$USER" ] || skip "this user lingers"
+	need script
+	capture script -qec "$DHOW --root $W/store --runroot $XDG_RUNTIME_DIR/e2e-${W##*/} run -d --network none $IMAGE sleep 9" /dev/null
+	has "$out" 'loginctl enable-linger'
+	capture script -qec "$DHOW --root $W/store --runroot $XDG_RUNTIME_DIR/e2e-${W##*/} run -d --network none $IMAGE sleep 9" /dev/null
+	hasnt "$out" linger
+	run_ok run -d --network none $IMAGE sleep 9
+	eq "$err" ""
+}
