@@ -150,6 +150,13 @@ static json_t *merged_entry(json_t *list, const struct layer_packed *packed)
 	while (places.count > PLACES_MAX)
 		strv_remove(&places, 0);
 	json_put_strv(entry, "at", &places);
+	/* another version of the compressor made another blob of it: that one cannot be made again */
+	json_array_foreach (list, i, old) {
+		if (packed->kind != NULL && *packed->kind != '\0' &&
+		    str_equal(json_get_string(old, "", "kind", NULL), packed->kind) &&
+		    json_get_int(old, -1, "level", NULL) == packed->level)
+			json_array_remove(list, i--);
+	}
 	return entry;
 }
 
