@@ -124,8 +124,10 @@ const struct noun nouns[] = {
 	X(cmd_context_show)                                                                        \
 	X(cmd_context_use)                                                                         \
 	X(cmd_context_inspect)                                                                     \
+	X(cmd_system_check)                                                                        \
 	X(cmd_system_df)                                                                           \
 	X(cmd_system_prune)                                                                        \
+	X(cmd_system_reset)                                                                        \
 	X(cmd_complete)                                                                            \
 	X(cmd_options)                                                                             \
 	X(cmd_manual)

@@ -118,7 +118,7 @@ static int prune_layers(struct prune *prune, struct err *err)
 	cleanup_strv struct strv removed = STRV_INIT;
 
 	prune->any = false;
-	if (image_collect_unneeded(prune->cli->engine, &removed, err) < 0)
+	if (image_collect_unneeded(prune->cli->engine, IMAGE_COLLECT_AGE_S, &removed, err) < 0)
 		return -1;
 	for (size_t i = 0; i < removed.count; i++)
 		print_removed(prune, "Deleted Layers", removed.items[i]);

@@ -3,7 +3,7 @@
  * engine/engine.h - the context that every verb gets
  *
  * The engine's doors: engine.h (this), image.h, container.h, files.h, signatures.h, runtime.h, monitor.h, processes.h (top, stats), health.h, events.h,
- * disk.h. Verbs take structs, return structs, never print, never exit and never assume a terminal: the command line is one caller, an API server will be another. Uses base, rootless,
+ * disk.h, check.h. Verbs take structs, return structs, never print, never exit and never assume a terminal: the command line is one caller, an API server will be another. Uses base, rootless,
  * storage, network.
  */
 #ifndef ENGINE_ENGINE_H

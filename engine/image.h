@@ -94,10 +94,12 @@ struct image_rm_opts {
 int image_rm(struct engine *engine, const char *text, const struct image_rm_opts *opts,
 	     struct strv *ret_untagged, struct strv *ret_deleted, struct err *err);
 /**
- * Remove layers and blobs that neither an image nor a container needs, an hour old at least: what broken pulls and builds left.
- * ret_removed gets their digests.
+ * Remove layers and blobs that neither an image nor a container needs: what broken pulls and builds left. ret_removed gets their digests.
+ * @param older_than_s  IMAGE_COLLECT_AGE_S, or more: what is younger may belong to a pull that is under way
  */
-int image_collect_unneeded(struct engine *engine, struct strv *ret_removed, struct err *err);
+int image_collect_unneeded(struct engine *engine, int64_t older_than_s, struct strv *ret_removed,
+			   struct err *err);
+#define IMAGE_COLLECT_AGE_S 3600
 
 /* ---- new images: commit, build, import ---------------------------------------------------------------------------------- */
 

@@ -275,6 +275,26 @@ int layer_publish(struct store *store, struct staging *staging, const struct lay
 	return publish_over(store, staging, layers_fd, meta, err);
 }
 
+int layer_exchange(struct store *store, int from_fd, const struct digest *diff_id, struct err *err)
+{
+	cleanup_fd int layers_fd = store_open_dir(store, LAYERS_DIR, true, err);
+	const char *name = digest_hex(diff_id);
+
+	if (layers_fd < 0)
+		return -1;
+	/* on the disk before it is seen: its marks are those of the other store */
+	unsynced_clear(from_fd, name);
+	if (store_sync(store, err) < 0)
+		return -1;
+	if (renameat2(from_fd, name, layers_fd, name, RENAME_EXCHANGE) < 0 &&
+	    (errno != ENOENT || renameat(from_fd, name, layers_fd, name) < 0))
+		return err_sys(err, errno, "cannot put layer '%.19s' in its place", diff_id->text);
+	if (fsync(layers_fd) < 0)
+		return err_sys(err, errno, "cannot sync directory '%s/%s'", store->root_path,
+			       LAYERS_DIR);
+	return 0;
+}
+
 int layer_take_away(struct store *store, const struct digest *diff_id, struct removal *removal,
 		    struct err *err)
 {

@@ -53,6 +53,11 @@ int layer_stage(struct store *store, const struct digest *diff_id, struct stagin
  */
 int layer_publish(struct store *store, struct staging *staging, const struct layer_meta *meta,
 		  struct err *err);
+/**
+ * Put a layer that another store has (on the same file system, from_fd its layers/sha256) in the place of this store's, good or not; what was
+ * here is there afterwards. Durable.
+ */
+int layer_exchange(struct store *store, int from_fd, const struct digest *diff_id, struct err *err);
 /** True when the store has, or had, a layer in single form: then a user of layers must look at each. One system call. */
 bool layer_any_single(struct store *store);
 int layer_remove(struct store *store, const struct digest *diff_id, struct err *err);

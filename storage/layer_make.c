@@ -272,6 +272,7 @@ int layer_make(struct store *store, const struct layer_source *source, struct la
 struct tar_job {
 	int diff_fd; /* O_PATH */
 	int output_fd;
+	struct digest *ret_digest; /* shared memory, instead of output_fd; or NULL */
 	enum layer_form form;
 };
 
@@ -283,14 +284,24 @@ static int tar_inside(void *arg, struct err *err)
 
 	if (diff_fd < 0)
 		return err_sys(err, errno, "cannot open the layer's directory");
+	if (job->ret_digest != NULL) {
+		cleanup_sha256 struct sha256 *hash = sha256_new();
+		struct hashing hashing = { .hash = hash };
+
+		if (write_tar(diff_fd, job->form, NULL, false, hash_sink, &hashing, NULL, err) < 0)
+			return -1;
+		sha256_final_digest(hash, job->ret_digest);
+		return 0;
+	}
 	return write_tar(diff_fd, job->form, NULL, false, tar_sink_fd, &job->output_fd, NULL, err);
 }
 
-int layer_tar(struct store *store, const struct digest *diff_id, int output_fd, struct err *err)
+/* The rest of a job: open the layer and run it in the namespace. */
+static int run_tar_job(struct store *store, const struct digest *diff_id, struct tar_job *job,
+		       struct err *err)
 {
 	cleanup_fd int diff_fd = layer_open_diff(store, diff_id, err);
 	struct layer_meta meta = { 0 };
-	struct tar_job job = { .diff_fd = diff_fd, .output_fd = output_fd };
 	int found;
 
 	if (diff_fd < 0)
@@ -300,9 +311,34 @@ int layer_tar(struct store *store, const struct digest *diff_id, int output_fd, 
 		return found < 0 ? -1
 				 : err_set(err, ERR_NOT_FOUND, "layer '%.19s' is not in the store",
 					   diff_id->text);
-	job.form = meta.form;
+	job->diff_fd = diff_fd;
+	job->form = meta.form;
 	layer_meta_release(&meta);
-	if (run_inside(store, tar_inside, &job, err) < 0)
+	return run_inside(store, tar_inside, job, err);
+}
+
+int layer_tar(struct store *store, const struct digest *diff_id, int output_fd, struct err *err)
+{
+	struct tar_job job = { .output_fd = output_fd };
+
+	if (run_tar_job(store, diff_id, &job, err) < 0)
 		return err_wrap(err, "cannot write layer '%.19s' as tar", diff_id->text);
 	return 0;
+}
+
+int layer_hash(struct store *store, const struct digest *diff_id, struct digest *ret_digest,
+	       struct err *err)
+{
+	struct digest *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tar_job job = { .output_fd = -1, .ret_digest = shared };
+	int status;
+
+	if (shared == MAP_FAILED)
+		return err_sys(err, errno, "cannot read layer '%.19s'", diff_id->text);
+	status = run_tar_job(store, diff_id, &job, err);
+	if (status == 0)
+		*ret_digest = *shared;
+	munmap(shared, sizeof(*shared));
+	return status < 0 ? err_wrap(err, "cannot read layer '%.19s'", diff_id->text) : 0;
 }

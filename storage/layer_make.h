@@ -57,5 +57,8 @@ int layer_make(struct store *store, const struct layer_source *source, struct la
  * a tar of somebody else they are others: compare the digest.
  */
 int layer_tar(struct store *store, const struct digest *diff_id, int output_fd, struct err *err);
+/** The digest of what layer_tar() would write. Of two trees with the same content it is the same, wherever they came from. */
+int layer_hash(struct store *store, const struct digest *diff_id, struct digest *ret_digest,
+	       struct err *err);
 
 #endif

@@ -160,8 +160,6 @@ int image_rm(struct engine *engine, const char *text, const struct image_rm_opts
 
 /* ---- what nobody needs ---- */
 
-#define COLLECT_OLDER_THAN_S 3600
-
 /* A container names layers of its image, and of images that are mounted in it: all lists of this name, wherever they are. */
 static void add_layers(const json_t *json, struct strv *list)
 {
@@ -187,7 +185,8 @@ static void add_layers(const json_t *json, struct strv *list)
 	}
 }
 
-int image_collect_unneeded(struct engine *engine, struct strv *ret_removed, struct err *err)
+int image_collect_unneeded(struct engine *engine, int64_t older_than_s, struct strv *ret_removed,
+			   struct err *err)
 {
 	cleanup_container_list struct container_list list = { NULL, 0 };
 	cleanup_strv struct strv keep = STRV_INIT;
@@ -200,5 +199,5 @@ int image_collect_unneeded(struct engine *engine, struct strv *ret_removed, stru
 			return 0;
 		add_layers(list.items[i]->create, &keep);
 	}
-	return image_collect(engine->store, &keep, COLLECT_OLDER_THAN_S, ret_removed, err);
+	return image_collect(engine->store, &keep, older_than_s, ret_removed, err);
 }

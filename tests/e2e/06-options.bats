@@ -4,7 +4,7 @@
 load lib
 
 # commands that are on their way: their rows appear in the tables when they do
-later='^(system check|system reset|system service)( |$)'
+later='^(system service)( |$)'
 
 @test "no option of podman or docker is unknown" {
 	dhow __options >all
