@@ -13,6 +13,8 @@ const struct noun nouns[] = {
 	{ "image", "Manage images" },
 	{ "builder", "Build images" },
 	{ "buildx", "Build images, as docker says it" },
+	{ "manifest", "Manage lists of images for several platforms" },
+	{ "artifact", "Manage files that registries keep" },
 	{ "volume", "Manage volumes" },
 	{ "secret", "Manage secrets" },
 	{ "network", "Look for networks" },
@@ -55,6 +57,7 @@ const struct noun nouns[] = {
 	X(cmd_build)                                                                               \
 	X(cmd_pull)                                                                                \
 	X(cmd_push)                                                                                \
+	X(cmd_search)                                                                              \
 	X(cmd_login)                                                                               \
 	X(cmd_logout)                                                                              \
 	X(cmd_tag)                                                                                 \
@@ -91,6 +94,21 @@ const struct noun nouns[] = {
 	X(cmd_image_trust_show)                                                                    \
 	X(cmd_image_trust_set)                                                                     \
 	X(cmd_image_trust_add)                                                                     \
+	X(cmd_manifest_create)                                                                     \
+	X(cmd_manifest_add)                                                                        \
+	X(cmd_manifest_annotate)                                                                   \
+	X(cmd_manifest_inspect)                                                                    \
+	X(cmd_manifest_push)                                                                       \
+	X(cmd_manifest_remove)                                                                     \
+	X(cmd_manifest_rm)                                                                         \
+	X(cmd_manifest_exists)                                                                     \
+	X(cmd_artifact_add)                                                                        \
+	X(cmd_artifact_ls)                                                                         \
+	X(cmd_artifact_inspect)                                                                    \
+	X(cmd_artifact_extract)                                                                    \
+	X(cmd_artifact_pull)                                                                       \
+	X(cmd_artifact_push)                                                                       \
+	X(cmd_artifact_rm)                                                                         \
 	X(cmd_volume_create)                                                                       \
 	X(cmd_volume_ls)                                                                           \
 	X(cmd_volume_inspect)                                                                      \

@@ -66,7 +66,8 @@ static json_t *images_object(const struct image *image, const struct container_l
 	json_put(object, "Labels",
 		 image->labels.count > 0 ? json_from_env(&image->labels) : json_null());
 	json_put_int(object, "Containers", count_containers(containers, image));
-	json_put_string(object, "Digest", image->manifest.text);
+	json_put_string(object, "Digest", image_document(image)->text);
+	json_put_bool(object, "IsManifestList", digest_is_set(&image->list));
 	json_put(object, "History", strv_or_null(&image->names));
 	json_put(object, "Names", strv_or_null(&image->names));
 	json_put_int(object, "Created", image->created_ns / NS_PER_S);

@@ -4,10 +4,12 @@
  */
 #include "cli/output_file.h"
 
+#include "base/digest.h"
 #include "base/err.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,4 +38,14 @@ int output_file_close(struct output_file *file, int failed, struct err *err)
 	if (close(file->fd) < 0 && !failed)
 		status = err_sys(err, errno, "cannot write '%s'", file->path);
 	return status;
+}
+
+int output_file_digest(const char *path, const struct digest *digest, struct err *err)
+{
+	FILE *file = fopen(path, "we");
+	bool failed = file == NULL || fputs(digest->text, file) < 0;
+
+	if (file != NULL && fclose(file) != 0)
+		failed = true;
+	return failed ? err_sys(err, errno, "cannot write --digestfile '%s'", path) : 0;
 }

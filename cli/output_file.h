@@ -16,4 +16,8 @@ int output_file_open(const char *path, struct output_file *ret_file, struct err 
 /** Close; a failed one is removed, unless it is no regular file. */
 int output_file_close(struct output_file *file, int failed, struct err *err);
 
+struct digest;
+/** What --digestfile asks for. */
+int output_file_digest(const char *path, const struct digest *digest, struct err *err);
+
 #endif

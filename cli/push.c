@@ -6,22 +6,10 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "cli/output_file.h"
 #include "cli/progress.h"
 #include "engine/container.h"
 #include "engine/files.h"
-
-#include <errno.h>
-#include <stdio.h>
-
-static int write_digestfile(const char *path, const struct digest *digest, struct err *err)
-{
-	FILE *file = fopen(path, "we");
-	bool failed = file == NULL || fputs(digest->text, file) < 0;
-
-	if (file != NULL && fclose(file) != 0)
-		failed = true;
-	return failed ? err_sys(err, errno, "cannot write --digestfile '%s'", path) : 0;
-}
 
 static int push_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
@@ -35,7 +23,7 @@ static int push_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	progress_view_end(view);
 	if (status < 0)
 		return -1;
-	return opts->digestfile != NULL ? write_digestfile(opts->digestfile, &digest, err) : 0;
+	return opts->digestfile != NULL ? output_file_digest(opts->digestfile, &digest, err) : 0;
 }
 
 static const char *const push_formats[] = { "oci", "v2s2", NULL };

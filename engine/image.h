@@ -193,6 +193,19 @@ int image_rows(struct engine *engine, const struct image_list *list, const struc
 	       const struct strv *filters, struct image_row **ret_rows, size_t *ret_count,
 	       struct err *err);
 
+struct image_search_opts {
+	struct image_pull_opts registry; /* authfile, creds, cert_dir, tls_verify */
+	struct strv filters;		 /* stars=N, is-official[=B], is-automated[=B] */
+	int64_t limit;			 /* of each registry */
+	bool list_tags;			 /* the tags of one repository instead */
+};
+/**
+ * Ask registries which images they have: HOST/TERM one, a TERM alone the search registries. Objects with Index, Name, Description, Stars,
+ * Official, Automated; with list_tags Name and Tag. One that fails is warned of when another has answered. New reference.
+ */
+json_t *image_search(struct engine *engine, const char *term, const struct image_search_opts *opts,
+		     struct err *err);
+
 /** What registries.conf says, as `info` shows it: "search" and one object for each configured prefix. New reference; NULL with err. */
 json_t *image_registries_json(struct engine *engine, struct err *err);
 

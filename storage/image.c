@@ -253,13 +253,18 @@ int image_find_name(struct store *store, const char *full_name, struct image **r
 	return found;
 }
 
+const struct digest *image_document(const struct image *image)
+{
+	return digest_is_set(&image->list) ? &image->list : &image->manifest;
+}
+
 static bool matches_id(const struct image *image, const char *hex, size_t length)
 {
 	/* a damaged image has no id but its manifest's */
 	if (digest_is_set(&image->config) && strncmp(digest_hex(&image->config), hex, length) == 0)
 		return true;
 	return (image->damaged || length == DIGEST_HEX) && digest_is_set(&image->manifest) &&
-	       strncmp(digest_hex(&image->manifest), hex, length) == 0;
+	       strncmp(digest_hex(image_document(image)), hex, length) == 0;
 }
 
 int image_find_id(struct store *store, const char *id, struct image **ret_image, struct err *err)
@@ -325,13 +330,18 @@ static int read_document(struct store *store, const struct image *image,
 int image_config(struct store *store, const struct image *image, json_t **ret_config,
 		 struct err *err)
 {
+	if (digest_is_set(&image->list)) {
+		err_set(err, ERR_USAGE, "'%s' is a manifest list, no image",
+			image->names.count > 0 ? image->names.items[0] : image->config.text);
+		return err_hint(err, "Name one of its images: `manifest inspect` shows them.");
+	}
 	return read_document(store, image, &image->config, "config", ret_config, err);
 }
 
 int image_manifest(struct store *store, const struct image *image, json_t **ret_manifest,
 		   struct err *err)
 {
-	return read_document(store, image, &image->manifest, "manifest", ret_manifest, err);
+	return read_document(store, image, image_document(image), "manifest", ret_manifest, err);
 }
 
 bool image_refers(struct store *store, const struct digest *digest)
@@ -344,7 +354,7 @@ bool image_refers(struct store *store, const struct digest *digest)
 	for (size_t i = 0; i < scan.images.count; i++) {
 		const struct image *image = scan.images.items[i];
 
-		if (digest_equal(&image->manifest, digest) ||
+		if (digest_equal(&image->manifest, digest) || digest_equal(&image->list, digest) ||
 		    digest_equal(&image->config, digest) || digest_equal(&image->index, digest))
 			return true;
 		for (size_t k = 0; k < image->layer_count; k++) {

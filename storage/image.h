@@ -35,6 +35,13 @@ struct image {
 	struct digest manifest; /* "" when damaged beyond that */
 	struct digest config;	/* the image's id */
 	struct digest index;	/* the index it was chosen from, or "" */
+	/*
+	 * Of a manifest list that was made here: the document as it is now; else "". Then manifest and config are both the list's id, which no
+	 * document has and which stays while the list changes, and there are no layers.
+	 */
+	struct digest list;
+	struct strv
+		sources; /* of its members: "DIGEST NAME", where a registry has them; names as docker://... */
 	struct strv
 		names; /* full: "docker.io/library/alpine:latest"; in the order they were given */
 	struct strv digests; /* "docker.io/library/alpine@sha256:..." it was pulled as */
@@ -80,6 +87,12 @@ int image_manifest(struct store *store, const struct image *image, json_t **ret_
  * All its blobs and layers must be there. Durable. Takes the images lock.
  */
 int image_put(struct store *store, const struct image *image, struct err *err);
+/** The digest of what the image's name means for others: of the manifest, or of the list's document. */
+const struct digest *image_document(const struct image *image);
+/** Who reads a list, changes it and puts it back holds this meanwhile: fd. */
+int image_lists_lock(struct store *store, struct err *err);
+/** Remove those of these blobs that nothing in the store needs. */
+int image_drop_blobs(struct store *store, const struct strv *digests, struct err *err);
 /** Give one more name. */
 int image_tag(struct store *store, const struct image *image, const char *full_name,
 	      struct err *err);

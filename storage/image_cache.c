@@ -20,7 +20,7 @@
 #include "storage/image.h"
 #include "storage/store.h"
 
-#define CACHE_MAGIC 0x3165686361632d64ULL /* "d-cache1" */
+#define CACHE_MAGIC 0x3265686361632d64ULL /* "d-cache2" */
 #define CACHE_LIMIT (256U << 20)
 
 /* the coarsest clock of a file system that we know of ticks every 10 ms */
@@ -228,6 +228,8 @@ void image_pack(struct strbuf *out, const struct image *image)
 	pack_text(out, image->manifest.text);
 	pack_text(out, image->config.text);
 	pack_text(out, image->index.text);
+	pack_text(out, image->list.text);
+	pack_list(out, &image->sources);
 	pack_text(out, image->media_type);
 	pack_text(out, image->os);
 	pack_text(out, image->architecture);
@@ -323,6 +325,8 @@ struct image *image_unpack(const char *data, size_t length)
 	take_digest(&reader, &image->manifest);
 	take_digest(&reader, &image->config);
 	take_digest(&reader, &image->index);
+	take_digest(&reader, &image->list);
+	take_list(&reader, &image->sources);
 	image->media_type = xstrdup_null(take_text(&reader));
 	image->os = xstrdup_null(take_text(&reader));
 	image->architecture = xstrdup_null(take_text(&reader));

@@ -32,13 +32,16 @@ static json_t *descriptor(const struct image *image, int64_t size_bytes, const c
 
 	json_put_string(item, "mediaType",
 			str_is_empty(image->media_type) ? MANIFEST_TYPE : image->media_type);
-	json_put_string(item, "digest", image->manifest.text);
+	json_put_string(item, "digest", image_document(image)->text);
 	json_put_int(item, "size", size_bytes);
 	json_put_string(platform, "architecture", image->architecture);
 	json_put_string(platform, "os", image->os);
 	if (image->variant != NULL)
 		json_put_string(platform, "variant", image->variant);
-	json_put(item, "platform", platform);
+	if (digest_is_set(&image->list))
+		json_decref(platform);
+	else
+		json_put(item, "platform", platform);
 	if (name != NULL) {
 		json_t *annotations = json_object();
 
@@ -53,7 +56,7 @@ static void add_image(json_t *manifests, const struct image *image, int blobs_fd
 	struct stat st;
 
 	if (image->damaged || image->read_only ||
-	    fstatat(blobs_fd, digest_hex(&image->manifest), &st, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(blobs_fd, digest_hex(image_document(image)), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	for (size_t i = 0; i < image->names.count; i++)
 		json_array_append_new(manifests,

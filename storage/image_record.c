@@ -25,6 +25,7 @@ void image_free(struct image *image)
 	strv_release(&image->names);
 	strv_release(&image->digests);
 	strv_release(&image->labels);
+	strv_release(&image->sources);
 	free(image->media_type);
 	free(image->os);
 	free(image->architecture);
@@ -47,6 +48,9 @@ json_t *image_to_json(const struct image *image)
 	put_digest(body, "manifest", &image->manifest);
 	put_digest(body, "config", &image->config);
 	put_digest(body, "index", &image->index);
+	put_digest(body, "list", &image->list);
+	if (image->sources.count > 0)
+		json_put_strv(body, "sources", &image->sources);
 	json_put_strv(body, "names", &image->names);
 	json_put_strv(body, "digests", &image->digests);
 	json_put(body, "media_type", json_text(image->media_type ?: ""));
@@ -107,11 +111,13 @@ struct image *image_from_json(const json_t *body, const char *hex, struct err *e
 	image->store_root_fd = -1;
 	if (get_digest(body, "manifest", &image->manifest) < 0 ||
 	    get_digest(body, "config", &image->config) < 0 ||
-	    get_digest(body, "index", &image->index) < 0 || !digest_is_set(&image->config) ||
+	    get_digest(body, "index", &image->index) < 0 ||
+	    get_digest(body, "list", &image->list) < 0 || !digest_is_set(&image->config) ||
 	    !digest_is_set(&image->manifest) || !str_equal(digest_hex(&image->manifest), hex) ||
 	    json_get_strv(body, "names", &image->names) < 0 ||
 	    json_get_strv(body, "digests", &image->digests) < 0 ||
 	    json_get_strv(body, "labels", &image->labels) < 0 ||
+	    json_get_strv(body, "sources", &image->sources) < 0 ||
 	    read_layers(image, json_at(body, "layers", NULL)) < 0) {
 		err_set(err, ERR_CORRUPT, "record of image '%.12s' is damaged", hex);
 		return NULL;

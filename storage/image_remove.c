@@ -57,8 +57,8 @@ static void need_text(struct strv *list, const char *text)
 }
 
 /* The record is lost: the manifest and the config tell as well, if they are there. */
-static void needs_of_damaged(struct store *store, const struct digest *manifest_digest,
-			     struct needs *needs)
+static void needs_of_documents(struct store *store, const struct digest *manifest_digest,
+			       bool with_layers, struct needs *needs)
 {
 	struct image pretended = { .manifest = *manifest_digest };
 	cleanup_json json_t *manifest = NULL;
@@ -73,6 +73,8 @@ static void needs_of_damaged(struct store *store, const struct digest *manifest_
 	if (image_manifest(store, &pretended, &manifest, &ignored) < 0)
 		return;
 	need_text(&needs->blobs, json_get_string(manifest, NULL, "config", "digest", NULL));
+	if (!with_layers)
+		return;
 	json_array_foreach (json_at(manifest, "layers", NULL), i, item)
 		need_text(&needs->blobs, json_get_string(item, NULL, "digest", NULL));
 
@@ -84,10 +86,41 @@ static void needs_of_damaged(struct store *store, const struct digest *manifest_
 		need_text(&needs->layers, json_string_value(item));
 }
 
+/*
+ * A list needs its documents and its members, whole, as they were when they were added: an image that is untagged goes on being one. What a
+ * registry has is not kept here: of that the layers are fetched when the list is pushed.
+ */
+static void needs_of_list(struct store *store, const struct image *image, struct needs *needs)
+{
+	struct image pretended = { .manifest = image->list, .config = image->list };
+	cleanup_json json_t *list = NULL;
+	struct err ignored; /* what cannot be read needs nothing */
+	const json_t *item;
+	size_t i;
+
+	need(&needs->blobs, &image->list);
+	if (image_manifest(store, &pretended, &list, &ignored) < 0)
+		return;
+	json_array_foreach (json_at(list, "manifests", NULL), i, item) {
+		struct digest digest;
+		bool is_remote = false;
+
+		if (digest_parse(json_get_string(item, "", "digest", NULL), &digest) < 0)
+			continue;
+		for (size_t k = 0; k < image->sources.count; k++)
+			is_remote |= str_after(image->sources.items[k], digest.text) != NULL;
+		needs_of_documents(store, &digest, !is_remote, needs);
+	}
+}
+
 static void needs_of(struct store *store, const struct image *image, struct needs *needs)
 {
 	if (image->damaged) {
-		needs_of_damaged(store, &image->manifest, needs);
+		needs_of_documents(store, &image->manifest, true, needs);
+		return;
+	}
+	if (digest_is_set(&image->list)) {
+		needs_of_list(store, image, needs);
 		return;
 	}
 	need(&needs->blobs, &image->manifest);
@@ -236,6 +269,22 @@ int image_collect(struct store *store, const struct strv *keep, int64_t older_th
 	if (status == 0)
 		status = collect_blobs(store, &needs.blobs, before_s, ret_removed, err);
 	fd_close(&lock_fd);
+	removal_finish(store, &removal);
+	return status;
+}
+
+int image_drop_blobs(struct store *store, const struct strv *digests, struct err *err)
+{
+	cleanup_needs struct needs mine = NEEDS_INIT;
+	struct removal removal = REMOVAL_INIT;
+	cleanup_fd int lock_fd = image_lock(store, err);
+	int status;
+
+	if (lock_fd < 0 || removal_begin(store, &removal, err) < 0)
+		return -1;
+	for (size_t i = 0; i < digests->count; i++)
+		need_text(&mine.blobs, digests->items[i]);
+	status = take_unneeded(store, &mine, &removal, NULL, err);
 	removal_finish(store, &removal);
 	return status;
 }

@@ -37,8 +37,20 @@ int image_lock(struct store *store, struct err *err)
 	return fd < 0 ? err_wrap(err, "cannot change images in '%s'", store->root_path) : fd;
 }
 
+int image_lists_lock(struct store *store, struct err *err)
+{
+	cleanup_fd int images_fd = store_open_dir(store, "images", true, err);
+
+	return images_fd < 0 ? -1 : lock_take(images_fd, "lists.lock", true, err);
+}
+
 static int check_parts(struct store *store, const struct image *image, struct err *err)
 {
+	if (digest_is_set(&image->list))
+		return blob_exists(store, &image->list)
+			       ? 0
+			       : err_set(err, ERR_NOT_FOUND, "list '%s' is not in the store",
+					 image->list.text);
 	if (!blob_exists(store, &image->manifest))
 		return err_set(err, ERR_NOT_FOUND, "manifest '%s' is not in the store",
 			       image->manifest.text);
@@ -63,7 +75,7 @@ static int check_parts(struct store *store, const struct image *image, struct er
 /* Everything is on the disk: what a record names needs no marks. */
 static void clear_marks(struct store *store, const struct image *image)
 {
-	blob_set_synced(store, &image->manifest);
+	blob_set_synced(store, image_document(image));
 	blob_set_synced(store, &image->config);
 	if (digest_is_set(&image->index))
 		blob_set_synced(store, &image->index);

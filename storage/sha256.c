@@ -9,10 +9,14 @@
 #define OPENSSL_API_COMPAT 0x10101000L
 #include "storage/sha256.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/digest.h"
+
+#define READ_BYTES (1U << 20)
 
 struct sha256 {
 	SHA256_CTX context;
@@ -57,4 +61,23 @@ void sha256_of(const void *data, size_t bytes, struct digest *ret_digest)
 	sha256_update(hash, data, bytes);
 	sha256_final_digest(hash, ret_digest);
 	sha256_free(hash);
+}
+
+int sha256_of_fd(int fd, struct digest *ret_digest)
+{
+	cleanup_sha256 struct sha256 *hash = sha256_new();
+	cleanup_free char *buffer = xmalloc(READ_BYTES);
+	off_t at = 0;
+	ssize_t got;
+
+	while ((got = pread(fd, buffer, READ_BYTES, at)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		sha256_update(hash, buffer, (size_t)got);
+		at += got;
+	}
+	sha256_final_digest(hash, ret_digest);
+	return 0;
 }

@@ -22,6 +22,8 @@ void sha256_final(struct sha256 *hash, unsigned char ret_bytes[32]);
 void sha256_final_digest(struct sha256 *hash, struct digest *ret_digest);
 /** The digest of what is in memory. */
 void sha256_of(const void *data, size_t bytes, struct digest *ret_digest);
+/** The digest of a whole file; where it stands does not matter and does not change. 0, -errno. */
+int sha256_of_fd(int fd, struct digest *ret_digest);
 
 static inline void sha256_free_ptr(struct sha256 **hash)
 {

@@ -126,14 +126,18 @@ json_t *image_inspect(struct engine *engine, const struct image *image, struct e
 	char created[TIME_TEXT_MAX];
 	const json_t *config = NULL;
 
-	if (image_config(engine->store, image, &document, err) < 0 ||
-	    image_manifest(engine->store, image, &manifest, err) < 0)
+	/* a list has no configuration */
+	if (digest_is_set(&image->list))
+		document = json_object();
+	else if (image_config(engine->store, image, &document, err) < 0)
+		return NULL;
+	if (image_manifest(engine->store, image, &manifest, err) < 0)
 		return NULL;
 	config = json_object_get(document, "config");
 	time_format_rfc3339(image->created_ns, created);
 
 	json_put_string(out, "Id", digest_hex(&image->config));
-	json_put_string(out, "Digest", image->manifest.text);
+	json_put_string(out, "Digest", image_document(image)->text);
 	json_put_strv(out, "RepoTags", &image->names);
 	json_put_strv(out, "RepoDigests", &image->digests);
 	put_parent(engine, image, out);

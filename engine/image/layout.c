@@ -55,8 +55,7 @@ void layout_image_release(struct layout_image *image)
 
 /* ---- blobs ----------------------------------------------------------------------------------------------------------- */
 
-/* Give an open file of the store's file system a name in the layout. */
-static int link_blob(struct layout *layout, int fd, const struct digest *digest, struct err *err)
+int layout_link_blob(struct layout *layout, int fd, const struct digest *digest, struct err *err)
 {
 	char path[PROC_FD_PATH_MAX];
 	static const struct copy_options plain = { .replace = true };
@@ -71,7 +70,7 @@ static int link_blob(struct layout *layout, int fd, const struct digest *digest,
 	return copy_file(fd, layout->blobs_fd, digest_hex(digest), &plain, err);
 }
 
-static int put_blob(struct layout *layout, const struct strbuf *text, struct digest *ret,
+int layout_put_blob(struct layout *layout, const struct strbuf *text, struct digest *ret,
 		    struct err *err)
 {
 	sha256_of(text->data, text->length, ret);
@@ -336,7 +335,7 @@ static int add_layer(struct engine *engine, struct layout *layout, const struct 
 	descriptor->bytes = (uint64_t)st.st_size;
 	if (packs)
 		note_packed(engine, &plan, descriptor);
-	return link_blob(layout, fd, &descriptor->digest, err);
+	return layout_link_blob(layout, fd, &descriptor->digest, err);
 }
 
 /* ---- manifest -------------------------------------------------------------------------------------------------------- */
@@ -390,7 +389,7 @@ static int add_config(struct engine *engine, struct layout *layout, const struct
 {
 	cleanup_fd int fd = blob_open(engine->store, digest, err);
 
-	return fd < 0 ? -1 : link_blob(layout, fd, digest, err);
+	return fd < 0 ? -1 : layout_link_blob(layout, fd, digest, err);
 }
 
 static int add_layers(struct engine *engine, struct layout *layout, const struct image *image,
@@ -441,7 +440,7 @@ int layout_add(struct engine *engine, struct layout *layout, const struct image 
 		strbuf_clear(&text);
 		json_print(manifest.json, 0, &text);
 	}
-	if (put_blob(layout, &text, &ret_image->manifest, err) < 0)
+	if (layout_put_blob(layout, &text, &ret_image->manifest, err) < 0)
 		return -1;
 	ret_image->bytes = text.length;
 	ret_image->media_type = docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;

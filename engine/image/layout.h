@@ -67,6 +67,11 @@ struct layout_image {
 void layout_image_release(struct layout_image *image);
 int layout_add(struct engine *engine, struct layout *layout, const struct image *image,
 	       const struct layout_opts *opts, struct layout_image *ret_image, struct err *err);
+/** Give an open file of the store's file system a name in the layout. */
+int layout_link_blob(struct layout *layout, int fd, const struct digest *digest, struct err *err);
+/** A small blob from memory. */
+int layout_put_blob(struct layout *layout, const struct strbuf *text, struct digest *ret_digest,
+		    struct err *err);
 /** index.json and oci-layout. Each manifest once per name; names[i] belongs to images[i] and may be empty. */
 int layout_write_index(struct layout *layout, const struct layout_image *images,
 		       const struct strv *names, size_t count, struct err *err);

@@ -22,6 +22,7 @@
 #include "base/strbuf.h"
 #include "engine/image/archive.h"
 #include "engine/image/describe.h"
+#include "engine/image/list.h"
 #include "engine/image/trust.h"
 
 #define PULL_ROUNDS 3
@@ -488,6 +489,9 @@ static int pull_by_policy(const struct pull *pull, const char *text, enum pull_p
 		found = image_resolve(pull->engine, name, &local, err);
 		if (found < 0)
 			return -1;
+		if (found > 0 && digest_is_set(&local->list))
+			return list_choose(pull->engine, local, pull->opts, pull->progress,
+					   pull->progress_arg, ret_image, err);
 		if (found > 0 && pull->explicit_platform &&
 		    !image_matches_platform(local, pull->opts, &ignored)) {
 			image_free(local);

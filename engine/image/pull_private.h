@@ -44,6 +44,7 @@ struct pull_result {
 	struct made_blob *made; /* of a push: one for each of its "make", by the caller */
 	size_t made_count;
 	struct strv missing; /* digests that neither the layout nor the registry has */
+	json_t *found;	     /* of "search": an array that the caller made, or NULL */
 };
 void pull_result_release(struct pull_result *result);
 /**

@@ -171,6 +171,10 @@ static bool handle_line(struct run *run, const char *line, size_t length)
 		handle_warning(run, json);
 		return true;
 	}
+	if (str_equal(event, "found") && run->result->found != NULL) {
+		json_array_append(run->result->found, json_object_get(json, "row"));
+		return true;
+	}
 	if (str_equal(event, "tags"))
 		return json_get_strv(json, "tags", &run->result->tags) == 0;
 	if (str_equal(event, "subject"))

@@ -111,6 +111,20 @@ static int push_to_file(struct push *push, size_t kind, const char *rest, struct
 	return status;
 }
 
+/* Of a list all members are sent. */
+static int push_list(struct push *push, const char *destination, struct err *err)
+{
+	const struct list_push_request request = {
+		.list = push->image,
+		.opts = push->opts,
+		.all = true,
+		.progress = push->progress,
+		.progress_arg = push->progress_arg,
+	};
+
+	return list_push(push->engine, &request, destination, push->ret_digest, err);
+}
+
 static int push_to(struct push *push, const char *destination, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(file_transports); i++) {
@@ -120,7 +134,9 @@ static int push_to(struct push *push, const char *destination, struct err *err)
 		if (rest != NULL && *rest == ':')
 			return push_to_file(push, i, rest + 1, err);
 	}
-	return push_to_registry(push, str_after(destination, "docker://") ?: destination, err);
+	destination = str_after(destination, "docker://") ?: destination;
+	return digest_is_set(&push->image->list) ? push_list(push, destination, err)
+						 : push_to_registry(push, destination, err);
 }
 
 /* The name that it is pushed to when no other was said: the one that was typed, whole. */

@@ -163,10 +163,7 @@ static int send_all(struct push *push, const struct target *target, const struct
 		return -1;
 	json_put_string(json, "manifest", image->manifest.text);
 	json_put_string(json, "mediaType", image->media_type);
-	json_put_string(json, "tag",
-			digest_is_set(&ref->digest) ? ref->digest.text
-			: ref->tag != NULL	    ? ref->tag
-						    : "latest");
+	json_put_string(json, "tag", push_tag(ref));
 	json_put_string(json, "mountFrom", mount);
 	if (signatures->attachments != NULL)
 		json_put(json, "attachments", json_incref(signatures->attachments));
@@ -373,23 +370,13 @@ static int send_image(struct push *push, const struct target *target, struct err
 
 int push_to_registry(struct push *push, const char *text, struct err *err)
 {
-	cleanup_registries struct registries *registries = NULL;
 	struct target target = { .source = NULL };
 	json_t *source = NULL;
 	int status;
 
-	if (push_read_form(push, true, err) < 0 || image_ref_parse(text, &target.ref, err) < 0)
+	if (push_read_form(push, true, err) < 0)
 		return -1;
-	status = registries_load(push->engine->options.registries_conf, &registries, err);
-	if (status == 0 && target.ref.registry == NULL) {
-		cleanup_free char *full = image_ref_full(&target.ref, "docker.io");
-
-		image_ref_release(&target.ref);
-		status = image_ref_parse(full, &target.ref, err);
-	}
-	if (status == 0)
-		status = pull_registry_itself(registries, &target.ref, &push->opts->registry,
-					      &source, err);
+	status = push_target(push->engine, text, &push->opts->registry, &target.ref, &source, err);
 	target.source = source;
 	if (status == 0)
 		status = send_image(push, &target, err);

@@ -21,6 +21,7 @@
 #include "base/strbuf.h"
 #include "engine/events.h"
 #include "engine/image/layout.h"
+#include "engine/image/list.h"
 #include "storage/copy_tree.h"
 #include "storage/tar_write.h"
 
@@ -40,6 +41,32 @@ struct save {
 	struct strv *names; /* of each image, for the index */
 };
 
+/* Docker's archives have no lists: of one its image for this machine is in them. */
+static int add_list(struct save *save, const struct image *list, const struct layout_opts *opts,
+		    struct layout_image *ret, struct err *err)
+{
+	static const struct image_pull_opts plain = { .tls_verify = -1, .retry = -1 };
+	const struct list_layout_request request = {
+		.list = list, .opts = opts, .registry = &plain, .all = true
+	};
+	cleanup_image struct image *image = NULL;
+	struct layout_list filled = { 0 };
+	int status;
+
+	if (save->request->format == SAVE_DOCKER_ARCHIVE) {
+		if (list_choose(save->engine, list, &plain, NULL, NULL, &image, err) < 0)
+			return -1;
+		return layout_add(save->engine, &save->layout, image, opts, ret, err);
+	}
+	status = layout_add_list(save->engine, &save->layout, &request, &filled, err);
+	if (status == 0) {
+		*ret = filled.self;
+		filled.self.json = NULL;
+	}
+	layout_list_release(&filled);
+	return status;
+}
+
 static int fill(struct save *save, struct err *err)
 {
 	const struct image_save_request *request = save->request;
@@ -55,9 +82,13 @@ static int fill(struct save *save, struct err *err)
 	if (request->format == SAVE_DOCKER_DIR && request->compress)
 		opts.compression = LAYOUT_GZIP;
 	for (size_t i = 0; i < request->count; i++) {
+		const struct image *image = request->items[i].image;
+
 		save->names[i] = request->items[i].names;
-		if (layout_add(save->engine, &save->layout, request->items[i].image, &opts,
-			       &save->images[i], err) < 0)
+		if ((digest_is_set(&image->list)
+			     ? add_list(save, image, &opts, &save->images[i], err)
+			     : layout_add(save->engine, &save->layout, image, &opts,
+					  &save->images[i], err)) < 0)
 			return -1;
 		if (request->ret_digest != NULL)
 			*request->ret_digest = save->images[i].manifest;
@@ -262,6 +293,27 @@ static int write_oci_directory(struct save *save, int target_fd, struct err *err
 			 err);
 }
 
+/* The manifests of a list's members have another name than blobs. */
+static int rename_members(struct save *save, struct err *err)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(save->images[0].json, "manifests"), i, item) {
+		struct digest digest;
+		cleanup_free char *name = NULL;
+
+		if (digest_parse(json_get_string(item, "", "digest", NULL), &digest) < 0)
+			return err_set(err, ERR_CORRUPT, "the list has a member without a digest");
+		name = xasprintf("%s.manifest.json", digest_hex(&digest));
+		if (renameat(save->layout.blobs_fd, digest_hex(&digest), save->layout.blobs_fd,
+			     name) < 0 &&
+		    errno != ENOENT)
+			return err_sys(err, errno, "cannot make '%s'", name);
+	}
+	return 0;
+}
+
 /* The files of dir: blobs by their digits, the manifest by its name. */
 static int write_docker_directory(struct save *save, int target_fd, struct err *err)
 {
@@ -276,6 +328,8 @@ static int write_docker_directory(struct save *save, int target_fd, struct err *
 			 JSON_LIMIT_BYTES) < 0)
 		return err_set(err, ERR_FAILED, "cannot read the manifest");
 	unlinkat(save->layout.blobs_fd, digest_hex(&save->images[0].manifest), 0);
+	if (rename_members(save, err) < 0)
+		return -1;
 	if (copy_tree(save->layout.blobs_fd, target_fd, own_options(&uid, &gid, &options), err) < 0)
 		return -1;
 	if (record_publish_raw(target_fd, "version", version, strlen(version), 0644, 0, err) < 0)

@@ -46,6 +46,12 @@
  * compressed or not; over the socket fd 6 one message comes with the directory to unpack into and, perhaps, a pidfd whose user
  * namespace it belongs to.
  *
+ * "fetch": {"op": "fetch", "depth": "top"|"config"|"all"} like "pull", but documents and blobs are stored as they are and nothing is
+ * unpacked; the result's manifest is the document that was asked for. "head": the manifest's existence is all that is asked for.
+ *
+ * "search": {"op": "search", "search": {"term": "...", "limit": N}}, the endpoint has no path. Events {"event": "found", "row": {"name",
+ * "description", "stars", "official", "automated"}} come before the result.
+ *
  * "get": {"op": "get", "source": {"url": "https://..."}, ...}: fd 5 is the file to write to.
  *
  * "filter": {"op": "filter", "source": {}, "mode": "inflate"|"gzip"|"zstd", "level": N}: from fd 5 to fd 6; the result's manifest is the

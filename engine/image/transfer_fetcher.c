@@ -24,8 +24,6 @@
 #include "rootless/sandbox.h"
 #include "storage/sha256.h"
 
-#define MANIFEST_ACCEPT                                                                            \
-	MEDIA_OCI_MANIFEST ", " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_MANIFEST ", " MEDIA_DOCKER_LIST
 #define ENDPOINTS_MAX 64
 #define READ_DIRS_MAX 128
 #define TAGS_MAX      100000
@@ -116,15 +114,14 @@ static void set_proxies(const struct transfer_request *request)
 
 /* ---- tags -------------------------------------------------------------------------------------------------------------- */
 
-/* The path of <URL>; rel="next" below the repository; yours, or NULL: that was the last page. */
-static char *next_page(const char *link)
+char *next_page(const char *link, const char *word)
 {
 	const char *start = NULL, *end = NULL;
 
 	if (link == NULL || *link != '<' || strstr(link, "rel=\"next\"") == NULL)
 		return NULL;
 	end = strchr(link, '>');
-	start = strstr(link, "tags/list");
+	start = strstr(link, word);
 	if (end == NULL || start == NULL || start > end)
 		return NULL;
 	return xstrndup(start, (size_t)(end - start));
@@ -160,7 +157,7 @@ static int fetch_tags(struct fetcher *fetcher, struct err *err)
 			event_tags(piece);
 		}
 		free(page);
-		page = next_page(link);
+		page = next_page(link, "tags/list");
 	}
 	return 0;
 }
@@ -240,12 +237,23 @@ static int ask_endpoint(struct fetcher *fetcher, struct work *result, struct err
 		return push_image(fetcher, err);
 	if (str_equal(op, "login"))
 		return check_login(fetcher, err);
+	if (str_equal(op, "head"))
+		return check_manifest(fetcher, err);
+	if (str_equal(op, "search"))
+		return search_registry(fetcher, err);
+	if (str_equal(op, "fetch"))
+		return fetch_raw(fetcher, result, err);
 	return fetch_from_registry(fetcher, result, err);
 }
 
+/*
+ * What a mirror lacks the next one has, or the registry itself: what is stored already is not fetched again, so it is only the blobs that are
+ * missing which come from elsewhere. When nobody has it, the message has a part of each one that was asked.
+ */
 static int fetch_from_endpoints(struct fetcher *fetcher, struct registry *registries, size_t count,
 				struct work *result, struct err *err)
 {
+	cleanup_strbuf struct strbuf tried = STRBUF_INIT;
 
 	err_set(err, ERR_USAGE, "the request has no endpoint");
 	for (size_t i = 0; i < count; i++) {
@@ -253,13 +261,14 @@ static int fetch_from_endpoints(struct fetcher *fetcher, struct registry *regist
 		result->endpoint = (uint32_t)i;
 		if (ask_endpoint(fetcher, result, err) == 0)
 			return 0;
-		if (i + 1 < count) {
-			if (!may_try_next(err))
-				return -1;
-			debug("mirror '%s': %s, trying the next one", registries[i].name, err->msg);
-		}
+		if (count == 1 || !may_try_next(err))
+			return -1;
+		strbuf_addf(&tried, "%s%s '%s/%s': %s", tried.length > 0 ? "; " : "",
+			    i + 1 < count ? "mirror" : "registry", registries[i].name,
+			    registries[i].path, err->msg);
+		debug("%s", tried.data);
 	}
-	return -1;
+	return count > 0 ? err_set(err, err->kind, "%s", tried.data) : -1;
 }
 
 static int fetch_local(struct fetcher *fetcher, struct work *result, struct err *err)

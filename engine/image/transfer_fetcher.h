@@ -14,6 +14,9 @@
 struct sha256;
 struct fetcher;
 
+#define MANIFEST_ACCEPT                                                                            \
+	MEDIA_OCI_MANIFEST ", " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_MANIFEST ", " MEDIA_DOCKER_LIST
+
 enum job_state {
 	JOB_QUEUED,
 	JOB_OPENING,  /* WORK_OPEN was sent */
@@ -32,6 +35,7 @@ struct job {
 	bool is_layer;
 	bool is_manifest;	       /* it is asked for as a manifest, not as a blob */
 	bool only_read;		       /* it is not stored */
+	bool is_raw;		       /* it is stored as it is, whatever its size */
 	const struct strbuf *document; /* its bytes, when they are in memory */
 	struct strbuf *capture;	       /* gets its bytes, of a small one; NULL: nobody wants them */
 	char *content_type;	       /* of a manifest, as the server says; owned */
@@ -127,6 +131,26 @@ int check_login(struct fetcher *fetcher, struct err *err);
 /** Add signatures of sigstore to those of a manifest: a list of {"payload", "signature", "bundle"}. */
 int push_attachments(struct fetcher *fetcher, const struct digest *digest, const json_t *list,
 		     struct err *err);
+
+/* transfer_raw.c */
+
+/**
+ * "fetch": documents and blobs as they are, for lists and artifacts: nothing is unpacked. The request's "depth" says how much: "top" the
+ * document that was asked for, "config" also the configuration of a manifest, "all" also its layers.
+ */
+int fetch_raw(struct fetcher *fetcher, struct work *result, struct err *err);
+/** "head": is this manifest there? ERR_NOT_FOUND. */
+int check_manifest(struct fetcher *fetcher, struct err *err);
+
+/* transfer_search.c */
+
+/** "search": ask the registry which images it has. */
+int search_registry(struct fetcher *fetcher, struct err *err);
+
+/* transfer_fetcher.c */
+
+/** The rest of a URL of which "<URL>; rel=next" is the header, from this word on; yours, or NULL: that was the last page. */
+char *next_page(const char *link, const char *word);
 
 /* transfer_local.c */
 

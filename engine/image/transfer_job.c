@@ -43,6 +43,7 @@ static int send_job(struct job *job, enum work_kind kind, bool discard, struct e
 		.kind = kind,
 		.slot = job->slot,
 		.is_layer = job->is_layer,
+		.is_raw = job->is_raw,
 		.discard = discard,
 		.bytes = job->descriptor->bytes,
 		.blob = job->descriptor->digest,
@@ -112,7 +113,8 @@ static void tell_progress(struct job *job, bool always)
 {
 	int64_t now = http_now_ms();
 
-	if (!job->is_layer || (!always && now - job->told_at_ms < PROGRESS_EACH_MS))
+	if ((!job->is_layer && !job->is_raw) ||
+	    (!always && now - job->told_at_ms < PROGRESS_EACH_MS))
 		return;
 	job->told_at_ms = now;
 	event_progress("bytes", &job->descriptor->digest, "done", job->hashed);
@@ -404,7 +406,7 @@ static void job_opened(struct job *job, const struct work *work, int file_fd, in
 	job->hash = sha256_new();
 	if (feed_fd >= 0)
 		fd_set_nonblock(feed_fd, true);
-	if (job->is_layer)
+	if (job->is_layer || job->is_raw)
 		event_progress("start", &job->descriptor->digest, "total", job->descriptor->bytes);
 }
 
@@ -414,7 +416,7 @@ static void job_done(struct job *job, bool skipped)
 	job->fetcher->slots_used[job->slot] = 0;
 	job->state = JOB_DONE;
 	job->was_skipped = skipped;
-	if (job->is_layer)
+	if (job->is_layer || job->is_raw)
 		event_progress(skipped ? "skipped" : "done", &job->descriptor->digest, NULL, 0);
 }
 

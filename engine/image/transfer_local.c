@@ -54,6 +54,12 @@ int local_open(struct fetcher *fetcher, const struct digest *digest, struct err 
 		"%s%s", fetcher->source_is_layout ? "blobs/sha256/" : "", digest_hex(digest));
 	int fd = open_file(fetcher->source_dir_fd, path);
 
+	if (fd == -ENOENT && !fetcher->source_is_layout) {
+		/* a manifest that a list names */
+		cleanup_free char *member = xasprintf("%s.manifest.json", path);
+
+		fd = open_file(fetcher->source_dir_fd, member);
+	}
 	if (fd == -ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "'%s' has no blob '%s'", dir, digest->text);
 	if (fd < 0)

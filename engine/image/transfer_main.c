@@ -87,8 +87,9 @@ static int start(struct err *err)
 	pair[1] = -1;
 	if (request.layer_limit >= 0)
 		layer_limit = (size_t)request.layer_limit;
+	bool images = str_equal(request.op, "pull");
 	transfer_request_release(&request);
-	status = supervisor_main(store, layer_limit, pair[0], pid);
+	status = supervisor_main(store, images, layer_limit, pair[0], pid);
 out:
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);

@@ -55,6 +55,7 @@ struct work {
 	uint32_t kind;
 	uint32_t slot;
 	uint8_t is_layer;  /* WORK_OPEN */
+	uint8_t is_raw;	   /* WORK_OPEN: bytes of any size, stored as they are */
 	uint8_t discard;   /* WORK_DROP */
 	uint32_t endpoint; /* WORK_RESULT */
 	uint64_t bytes;	   /* WORK_OPEN: size; WORK_OPENED and WORK_PRESENT: what is there */
@@ -105,8 +106,10 @@ int filter_main(const struct transfer_request *request);
 
 /**
  * The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status.
- * @param layer_limit  so many layers of the image, the lowest, must be there at the end
+ * @param images       the result is an image, and all of it must be there
+ * @param layer_limit  so many layers of it, the lowest
  */
-int supervisor_main(struct store *store, size_t layer_limit, int fetcher_fd, pid_t fetcher_pid);
+int supervisor_main(struct store *store, bool images, size_t layer_limit, int fetcher_fd,
+		    pid_t fetcher_pid);
 
 #endif

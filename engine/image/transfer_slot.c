@@ -33,7 +33,8 @@ static bool is_worth_keeping(const struct slot *slot)
 {
 	struct stat st;
 
-	return slot->is_layer && fstat(slot->partial.fd, &st) == 0 && st.st_size > 0;
+	return (slot->is_layer || slot->is_raw) && fstat(slot->partial.fd, &st) == 0 &&
+	       st.st_size > 0;
 }
 
 void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard)
@@ -165,7 +166,7 @@ int slot_open(struct supervisor *supervisor, size_t number, struct err *err)
 	} else {
 		have = slot->partial.have_bytes;
 		/* documents are small, and longer than it may be is no beginning of it */
-		if (have > slot->bytes || !slot->is_layer) {
+		if (have > slot->bytes || (!slot->is_layer && !slot->is_raw)) {
 			have = 0;
 			if (ftruncate(slot->partial.fd, 0) < 0)
 				return err_sys(err, errno, "cannot write blob '%s'",
@@ -320,6 +321,31 @@ int slot_finish_document(struct supervisor *supervisor, size_t number, struct er
 
 	if (slot->partial.fd >= 0) {
 		if (supervisor_read_checked(slot->partial.fd, &slot->blob, &text, err) < 0) {
+			slot_release(supervisor, slot, true);
+			return -1;
+		}
+		if (blob_partial_publish(supervisor->store, &slot->partial, false, err) < 0)
+			return -1;
+	}
+	slot_release(supervisor, slot, false);
+	return reply(supervisor, number, WORK_STORED, 0, NULL, 0, err);
+}
+
+/* Hashed once more here, since nobody else has: the fetcher's word is no proof. */
+int slot_finish_raw(struct supervisor *supervisor, size_t number, struct err *err)
+{
+	struct slot *slot = &supervisor->slots[number];
+	struct digest actual = { "" };
+	int status = 0;
+
+	if (slot->partial.fd >= 0) {
+		status = sha256_of_fd(slot->partial.fd, &actual);
+		if (status < 0)
+			err_sys(err, -status, "cannot read blob '%s'", slot->blob.text);
+		else if (!digest_equal(&actual, &slot->blob))
+			status = err_set(err, ERR_CORRUPT, "blob '%s' has the wrong content",
+					 slot->blob.text);
+		if (status < 0) {
 			slot_release(supervisor, slot, true);
 			return -1;
 		}

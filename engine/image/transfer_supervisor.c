@@ -83,7 +83,7 @@ static int check_result(struct supervisor *supervisor, const struct work *work, 
 	cleanup_json json_t *config = NULL;
 	cleanup_fd int config_fd = -1;
 
-	if (!digest_is_set(&work->blob)) /* "tags" has none */
+	if (!supervisor->images || !digest_is_set(&work->blob)) /* "tags" has none */
 		return 0;
 	if (digest_is_set(&work->diff_id) && check_index(supervisor, work, err) < 0)
 		return -1;
@@ -169,6 +169,7 @@ static int handle_open(struct supervisor *supervisor, const struct work *work, s
 	*slot = slot_empty;
 	slot->state = SLOT_WAITING;
 	slot->is_layer = work->is_layer != 0;
+	slot->is_raw = work->is_raw != 0 && !slot->is_layer;
 	slot->blob = work->blob;
 	slot->diff_id = work->diff_id;
 	slot->bytes = work->bytes;
@@ -226,7 +227,8 @@ static int handle_work(struct supervisor *supervisor, struct work *work, struct 
 		if (slot->state != SLOT_OPEN)
 			return err_set(err, ERR_FAILED, "the fetcher misbehaves");
 		if (!slot->is_layer)
-			return slot_finish_document(supervisor, work->slot, err);
+			return slot->is_raw ? slot_finish_raw(supervisor, work->slot, err)
+					    : slot_finish_document(supervisor, work->slot, err);
 		slot->state = SLOT_FINISHING;
 		return 0;
 	default:
@@ -290,9 +292,11 @@ static int step(struct supervisor *supervisor, struct err *err)
 	return polls[0].revents != 0 ? read_work(supervisor, err) : 0;
 }
 
-int supervisor_main(struct store *store, size_t layer_limit, int fetcher_fd, pid_t fetcher_pid)
+int supervisor_main(struct store *store, bool images, size_t layer_limit, int fetcher_fd,
+		    pid_t fetcher_pid)
 {
 	struct supervisor supervisor = { .store = store,
+					 .images = images,
 					 .layer_limit = layer_limit,
 					 .fetcher_fd = fetcher_fd,
 					 .signal_fd = -1,

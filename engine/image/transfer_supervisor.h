@@ -22,6 +22,7 @@ enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_OPEN, SLOT_FINISHING };
 struct slot {
 	enum slot_state state;
 	bool is_layer;
+	bool is_raw; /* a blob of any size that is stored as it is: of an artifact, or of an image that is passed on */
 	struct digest blob, diff_id;
 	uint64_t bytes;
 	struct blob_partial partial; /* fd -1: the blob is in the store */
@@ -44,6 +45,7 @@ struct supervisor {
 	struct child flusher;
 	struct digest plan[MANIFEST_LAYERS_MAX]; /* diffIDs of the image, lowest first */
 	size_t plan_count;
+	bool images;	    /* the result is an image */
 	size_t layer_limit; /* no more of them are wanted */
 	bool ended;	    /* the last event was written */
 	int exit_status;
@@ -58,6 +60,7 @@ int slot_open(struct supervisor *supervisor, size_t number, struct err *err);
 /** WORK_DONE came and the unpacker has ended: 0 also when the layer must wait for a lower one (slot->waited). */
 int slot_finish_layer(struct supervisor *supervisor, size_t number, struct err *err);
 int slot_finish_document(struct supervisor *supervisor, size_t number, struct err *err);
+int slot_finish_raw(struct supervisor *supervisor, size_t number, struct err *err);
 /** The unpacker closed its input before the end. */
 int slot_broken(struct supervisor *supervisor, size_t number, struct err *err);
 

@@ -206,7 +206,8 @@ typedef void (*piece_function)(struct pieces *pieces, const struct digest *diges
 static void each_piece(struct pieces *pieces, const struct image *image, piece_function function,
 		       void *arg)
 {
-	const struct digest *const blobs[] = { &image->manifest, &image->config, &image->index };
+	const struct digest *const blobs[] = { image_document(image), &image->config,
+					       &image->index };
 
 	for (size_t i = 0; i < ARRAY_SIZE(blobs); i++) {
 		if (digest_is_set(blobs[i]))
