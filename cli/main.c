@@ -50,7 +50,9 @@ static int prepare(struct cli *cli, char **argv, struct err *err)
 	if (engine_open(&cli->options, cli->cmd->needs & NEEDS_WRITING, &cli->engine, err) < 0)
 		return -1;
 
-	cli->engine->warn = cli_warning;
+	/* scripts that call docker read both streams and know its messages only; people are told */
+	if (!cli->as_docker || isatty(STDERR_FILENO))
+		cli->engine->warn = cli_warning;
 	return 0;
 }
 
