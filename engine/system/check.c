@@ -171,8 +171,12 @@ struct check_layer *check_layer_of(struct check *check, const struct image_layer
 
 static bool documents_are_good(struct check *check, const struct image *image, bool say)
 {
-	const struct digest *const documents[] = { &image->manifest, &image->config,
-						   &image->index };
+	bool is_list = digest_is_set(&image->list); /* it has one document, and an id of none */
+	const struct digest *const documents[] = {
+		image_document(image),
+		is_list ? &image->list : &image->config,
+		&image->index,
+	};
 	bool good = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {

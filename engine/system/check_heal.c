@@ -285,8 +285,12 @@ static void put_back(struct check *check, struct aside *aside)
 static int put_bad_aside(struct check *check, const struct image *image, struct aside *aside,
 			 struct err *err)
 {
-	const struct digest *const documents[] = { &image->manifest, &image->config,
-						   &image->index };
+	bool is_list = digest_is_set(&image->list); /* it has one document, and an id of none */
+	const struct digest *const documents[] = {
+		image_document(image),
+		is_list ? &image->list : &image->config,
+		&image->index,
+	};
 
 	for (size_t i = 0; i < image->layer_count; i++) {
 		const struct check_layer *layer = check_layer_of(check, &image->layers[i]);
