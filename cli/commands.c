@@ -23,6 +23,7 @@ const struct noun nouns[] = {
 	{ "unit", "Look at units of systemd" },
 	{ "context", "The one place where docker's tools find dhow" },
 	{ "healthcheck", "Run health checks" },
+	{ "config", "Check files of configuration" },
 	{ "system", "Look at this installation" },
 	{ NULL, NULL },
 };
@@ -144,6 +145,8 @@ const struct noun nouns[] = {
 	X(cmd_context_inspect)                                                                     \
 	X(cmd_system_check)                                                                        \
 	X(cmd_system_df)                                                                           \
+	X(cmd_system_doctor)                                                                       \
+	X(cmd_config_check)                                                                        \
 	X(cmd_system_prune)                                                                        \
 	X(cmd_system_reset)                                                                        \
 	X(cmd_complete)                                                                            \

@@ -101,6 +101,9 @@ struct network_request {
 	int log_fd; /* the helper's stderr, or -1 */
 };
 
+/** Is the helper of the default network there, and new enough? 0 and its version (yours), or -1 as network_start() would say it. */
+int network_probe(char **ret_version, struct err *err);
+
 struct network_handle {
 	struct child helper;
 	int ready_fd;

@@ -146,6 +146,57 @@ static int wait_namespace(pid_t pid, struct err *err)
 		READY_TIMEOUT_MS / 1000);
 }
 
+static int version_text(struct strbuf *text, struct err *err)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct spawn spawn = SPAWN_INIT;
+	int status;
+
+	strv_add(&argv, SLIRP_PROGRAM);
+	strv_add(&argv, "--version");
+	spawn.path = SLIRP_PROGRAM;
+	spawn.argv = &argv;
+	if (process_run(&spawn, &out, NULL, &status, err) < 0)
+		return -1;
+	out.data[strcspn(out.data, "\n")] = '\0';
+	strbuf_add_escaped(text, out.data);
+	return 0;
+}
+
+static int missing(struct err *err)
+{
+	err_wrap(err, "cannot start the network");
+	if (err->kind == ERR_UNSUPPORTED)
+		err_hint(err, "Install the package slirp4netns, or use --network none or host.");
+	return -1;
+}
+
+static int too_old(const char *version, struct err *err)
+{
+	err_set(err, ERR_UNSUPPORTED, "cannot start the network: '%s' is older than %s", version,
+		SLIRP_VERSION_MIN);
+	return err_hint(err, "Install slirp4netns %s or newer, or use --network none or host.",
+			SLIRP_VERSION_MIN);
+}
+
+int network_probe(char **ret_version, struct err *err)
+{
+	cleanup_strbuf struct strbuf version = STRBUF_INIT;
+
+	if (version_text(&version, err) < 0)
+		return missing(err);
+
+	/* "slirp4netns version 1.2.0": 0 and 1.0, 1.1 are too old */
+	const char *number = strstr(version.data, "version ");
+
+	number = number != NULL ? number + strlen("version ") : "";
+	if (*number == '0' || str_after(number, "1.0") != NULL || str_after(number, "1.1") != NULL)
+		return too_old(version.data, err);
+	*ret_version = xstrdup(number);
+	return 0;
+}
+
 static int slirp_start(const struct network_request *request, struct network_handle *handle,
 		       struct err *err)
 {
@@ -180,13 +231,8 @@ static int slirp_start(const struct network_request *request, struct network_han
 	spawn.keep_fds = keep_fds;
 	spawn.keep_fd_count = request->ports->count > 0 ? 3 : 2;
 	spawn.new_session = true;
-	if (process_spawn(&spawn, &handle->helper, err) < 0) {
-		err_wrap(err, "cannot start the network");
-		if (err->kind == ERR_UNSUPPORTED)
-			err_hint(err,
-				 "Install the package slirp4netns, or use --network none or host.");
-		return -1;
-	}
+	if (process_spawn(&spawn, &handle->helper, err) < 0)
+		return missing(err);
 	handle->helper_pid = handle->helper.pid;
 	return 0;
 }
@@ -226,41 +272,23 @@ static void read_said(int error_fd, struct strbuf *out)
 	}
 }
 
-static int too_old(struct err *err)
-{
-	cleanup_strv struct strv argv = STRV_INIT;
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	cleanup_strbuf struct strbuf version = STRBUF_INIT;
-	struct spawn spawn = SPAWN_INIT;
-	struct err ignored; /* the version makes the message better, no more */
-	int status;
-
-	strv_add(&argv, SLIRP_PROGRAM);
-	strv_add(&argv, "--version");
-	spawn.path = SLIRP_PROGRAM;
-	spawn.argv = &argv;
-	if (process_run(&spawn, &out, NULL, &status, &ignored) < 0)
-		strbuf_clear(&out);
-	out.data[strcspn(out.data, "\n")] = '\0';
-	strbuf_add_escaped(&version, out.data);
-
-	err_set(err, ERR_UNSUPPORTED, "cannot start the network: '%s' is older than %s",
-		version.length > 0 ? version.data : SLIRP_PROGRAM, SLIRP_VERSION_MIN);
-	return err_hint(err, "Install slirp4netns %s or newer, or use --network none or host.",
-			SLIRP_VERSION_MIN);
-}
-
 static int explain_end(struct network_handle *handle, struct err *err)
 {
 	cleanup_strbuf struct strbuf said = STRBUF_INIT;
 
 	read_said(handle->error_fd, &said);
-	if (strstr(said.data, "unrecognized option") != NULL)
-		return too_old(err);
+	if (strstr(said.data, "unrecognized option") != NULL) {
+		cleanup_strbuf struct strbuf version = STRBUF_INIT;
+		struct err ignored; /* the version makes the message better, no more */
+
+		if (version_text(&version, &ignored) < 0 || version.length == 0)
+			strbuf_adds(&version, SLIRP_PROGRAM);
+		return too_old(version.data, err);
+	}
 
 	err_set(err, ERR_FAILED, "cannot start the network: slirp4netns: %s",
 		said.length > 0 ? said.data : "it ended before it was ready");
-	if (strstr(said.data, "/dev/net/tun") != NULL) {
+	if (strstr(said.data, "/dev/net/tun") != NULL || strstr(said.data, "TUNSETIFF") != NULL) {
 		err->kind = ERR_UNSUPPORTED;
 		return err_hint(
 			err,

@@ -81,7 +81,8 @@ static bool seccomp_is_on(void)
 	return line != NULL && line[sizeof("\nSeccomp:\t") - 1] == '2';
 }
 
-int userns_explain(int errno_value, struct err *err)
+/* True when a setting of the system forbids it, and err says so. */
+static bool explain_obstacle(struct err *err)
 {
 	for (size_t i = 0; i < sizeof(userns_obstacles) / sizeof(userns_obstacles[0]); i++) {
 		const struct userns_obstacle *obstacle = &userns_obstacles[i];
@@ -89,8 +90,16 @@ int userns_explain(int errno_value, struct err *err)
 		if (!sysctl_is(obstacle->path, obstacle->value))
 			continue;
 		err_set(err, ERR_UNSUPPORTED, "cannot make a user namespace: %s", obstacle->reason);
-		return err_hint(err, "Run as root: %s", obstacle->cure);
+		err_hint(err, "Run as root: %s", obstacle->cure);
+		return true;
 	}
+	return false;
+}
+
+int userns_explain(int errno_value, struct err *err)
+{
+	if (explain_obstacle(err))
+		return -1;
 
 	switch (errno_value) {
 	case ENOSPC:
@@ -131,8 +140,17 @@ static int become_root(const struct idmaps *maps, struct err *err)
 	if (idmap_to_host(&maps->uid, 0, &host_id) == 1 && setresuid(0, 0, 0) < 0)
 		return err_sys(err, errno, "cannot become user 0 of a new user namespace");
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return err_sys(err, errno, "cannot make the mounts of a new namespace private");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		int mount_errno = errno;
+
+		/* AppArmor lets it be made, without a capability in it */
+		if (mount_errno == EPERM || mount_errno == EACCES) {
+			if (explain_obstacle(err))
+				return -1;
+		}
+		return err_sys(err, mount_errno,
+			       "cannot make the mounts of a new namespace private");
+	}
 
 	return 0;
 }

@@ -98,8 +98,10 @@ static int open_root(const char *path, const char *what, bool make, int *ret_fd,
 	if (fd < 0 && errno == ENOENT) {
 		int status = make_parents(path);
 
-		if (status < 0)
-			return err_sys(err, -status, "cannot make %s '%s'", what, path);
+		if (status < 0) {
+			err_sys(err, -status, "cannot make %s '%s'", what, path);
+			return err_hint(err, "Choose another directory with --root or --runroot.");
+		}
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		made = true;
 	}

@@ -89,8 +89,8 @@ static const json_t *find_entry(const json_t *auths, const char *registry, const
 	return NULL;
 }
 
-static int read_entry(const json_t *entry, const char *file, struct credentials *ret,
-		      struct err *err)
+int credentials_check_entry(const json_t *entry, const char *file, struct credentials *ret,
+			    struct err *err)
 {
 	cleanup_strbuf struct strbuf plain = STRBUF_INIT;
 	const char *auth = json_get_string(entry, "", "auth", NULL);
@@ -199,7 +199,7 @@ int credentials_in_file(const char *text, unsigned long length, const char *file
 		return ask_helper(helper, registry, ret, err);
 	entry = find_entry(json_at(json, "auths", NULL), registry, path);
 	if (entry != NULL) {
-		int found = read_entry(entry, file, ret, err);
+		int found = credentials_check_entry(entry, file, ret, err);
 
 		if (found != 0)
 			return found;

@@ -9,6 +9,8 @@
 #ifndef ENGINE_IMAGE_AUTH_H
 #define ENGINE_IMAGE_AUTH_H
 
+#include <jansson.h>
+
 struct err;
 struct image_pull_opts;
 
@@ -27,5 +29,9 @@ int credentials_find(const struct image_pull_opts *opts, const char *registry, c
 int credentials_in_file(const char *text, unsigned long length, const char *file,
 			const char *registry, const char *path, struct credentials *ret,
 			struct err *err);
+
+/** One entry of "auths": 1 filled, 0 it says nothing, -1 it cannot be decoded. */
+int credentials_check_entry(const json_t *entry, const char *file, struct credentials *ret,
+			    struct err *err);
 
 #endif

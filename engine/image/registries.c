@@ -8,11 +8,13 @@
 #include "engine/image/registries.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "engine/image/toml.h"
@@ -51,6 +53,21 @@ void endpoint_list_release(struct endpoint_list *list)
 	*list = (struct endpoint_list){ 0 };
 }
 
+unsigned config_line_of(const char *file, const char *word)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	unsigned line = 1;
+
+	if (fd_read_file(AT_FDCWD, file, &text, TOML_LIMIT_BYTES) < 0)
+		return 0;
+
+	const char *found = strstr(text.data, word);
+
+	for (const char *p = text.data; found != NULL && p < found; p++)
+		line += *p == '\n';
+	return found != NULL ? line : 0;
+}
+
 char *user_config_path(const char *name)
 {
 	const char *config = getenv("XDG_CONFIG_HOME");
@@ -63,8 +80,13 @@ char *user_config_path(const char *name)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------- */
 
-static int wrong(const char *file, const char *what, struct err *err)
+/* The parser has forgotten where things were: the first line that has the word is where somebody has to look. NULL: no line is told. */
+static int wrong(const char *file, const char *word, const char *what, struct err *err)
 {
+	unsigned line = word != NULL ? config_line_of(file, word) : 0;
+
+	if (line > 0)
+		return err_set(err, ERR_USAGE, "'%s:%u': %s", file, line, what);
 	return err_set(err, ERR_USAGE, "'%s': %s", file, what);
 }
 
@@ -79,7 +101,8 @@ static const char *rule_prefix(const json_t *rule)
 static int check_location(const char *file, const char *location, struct err *err)
 {
 	if (strstr(location, "://") != NULL)
-		return wrong(file, "a location is 'host[:port][/path]', without a scheme", err);
+		return wrong(file, location, "a location is 'host[:port][/path]', without a scheme",
+			     err);
 	return 0;
 }
 
@@ -90,11 +113,13 @@ static int check_rule(const char *file, const json_t *rule, struct err *err)
 	const char *prefix = rule_prefix(rule);
 
 	if (!json_is_object(rule))
-		return wrong(file, "registry is not a list of tables ([[registry]])", err);
+		return wrong(file, "registry", "registry is not a list of tables ([[registry]])",
+			     err);
 	if (*prefix == '\0')
-		return wrong(file, "a [[registry]] has neither prefix nor location", err);
+		return wrong(file, "[[registry]]", "a [[registry]] has neither prefix nor location",
+			     err);
 	if (*location == '\0' && strncmp(prefix, "*.", 2) != 0)
-		return wrong(file, "a [[registry]] has no location", err);
+		return wrong(file, prefix, "a [[registry]] has no location", err);
 	if (check_location(file, location, err) < 0 || check_location(file, prefix, err) < 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(mirrors); i++) {
@@ -103,13 +128,14 @@ static int check_rule(const char *file, const json_t *rule, struct err *err)
 		const char *from = json_get_string(mirror, "", "pull-from-mirror", NULL);
 
 		if (*where == '\0')
-			return wrong(file, "a [[registry.mirror]] has no location", err);
+			return wrong(file, "[[registry.mirror]]",
+				     "a [[registry.mirror]] has no location", err);
 		if (check_location(file, where, err) < 0)
 			return -1;
 		if (*from != '\0' && !str_equal(from, "all") && !str_equal(from, "digest-only") &&
 		    !str_equal(from, "tag-only"))
-			return wrong(file, "pull-from-mirror is none of all, digest-only, tag-only",
-				     err);
+			return wrong(file, from,
+				     "pull-from-mirror is none of all, digest-only, tag-only", err);
 	}
 	return 0;
 }
@@ -135,12 +161,13 @@ static int merge_version_1(struct registries *registries, const char *file, cons
 	} lists[] = { { "insecure", "insecure" }, { "block", "blocked" } };
 
 	if (json_get_strv(json_at(table, "search", NULL), "registries", &registries->search) < 0)
-		return wrong(file, "registries.search is no list of texts", err);
+		return wrong(file, "search", "registries.search is no list of texts", err);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		cleanup_strv struct strv hosts = STRV_INIT;
 
 		if (json_get_strv(json_at(table, lists[i].section, NULL), "registries", &hosts) < 0)
-			return wrong(file, "a list of registries is no list of texts", err);
+			return wrong(file, lists[i].section,
+				     "a list of registries is no list of texts", err);
 		for (size_t k = 0; k < hosts.count; k++) {
 			cleanup_json json_t *rule = json_object();
 
@@ -163,16 +190,17 @@ static int merge_aliases(struct registries *registries, const char *file, json_t
 		cleanup_image_ref struct image_ref ref = { 0 };
 
 		if (full == NULL)
-			return wrong(file, "an alias is no text", err);
+			return wrong(file, name, "an alias is no text", err);
 		if (*full == '\0') {
 			json_object_del(registries->aliases, name);
 			continue;
 		}
 		if (image_ref_parse(full, &ref, err) < 0)
-			return err_wrap(err, "'%s': alias '%s'", file, name);
+			return err_wrap(err, "'%s:%u': alias '%s'", file,
+					config_line_of(file, name), name);
 		if (ref.registry == NULL || ref.tag != NULL || digest_is_set(&ref.digest))
-			return wrong(file, "an alias leads to a full name without tag and digest",
-				     err);
+			return wrong(file, name,
+				     "an alias leads to a full name without tag and digest", err);
 		json_object_set(registries->aliases, name, value);
 	}
 	return 0;
@@ -189,14 +217,15 @@ static int merge(struct registries *registries, const char *file, const json_t *
 	if (json_at(toml, KEY_SEARCH, NULL) != NULL) {
 		strv_clear(&registries->search);
 		if (json_get_strv(toml, KEY_SEARCH, &registries->search) < 0)
-			return wrong(file, KEY_SEARCH " is no list of texts", err);
+			return wrong(file, KEY_SEARCH, KEY_SEARCH " is no list of texts", err);
 		for (size_t i = 0; i < registries->search.count; i++) {
 			if (check_location(file, registries->search.items[i], err) < 0)
 				return -1;
 		}
 	}
 	if (rules != NULL && !json_is_array(rules))
-		return wrong(file, "registry is not a list of tables ([[registry]])", err);
+		return wrong(file, "registry", "registry is not a list of tables ([[registry]])",
+			     err);
 	for (size_t i = 0; i < json_array_size(rules); i++) {
 		if (check_rule(file, json_array_get(rules, i), err) < 0)
 			return -1;
@@ -205,7 +234,7 @@ static int merge(struct registries *registries, const char *file, const json_t *
 	if (mode != NULL) {
 		if (*mode != '\0' && !str_equal(mode, "enforcing") &&
 		    !str_equal(mode, "permissive") && !str_equal(mode, "disabled"))
-			return wrong(file,
+			return wrong(file, "short-name-mode",
 				     "short-name-mode is none of enforcing, permissive, disabled",
 				     err);
 		free(registries->mode);
@@ -298,15 +327,29 @@ static int load(struct registries *registries, const char *override, struct err 
 	return merge_cached_aliases(registries, err);
 }
 
-int registries_load(const char *file, struct registries **ret, struct err *err)
+static struct registries *registries_new(void)
 {
-	cleanup_registries struct registries *registries = xcalloc(1, sizeof(*registries));
-	const char *override = file != NULL ? file : getenv("CONTAINERS_REGISTRIES_CONF");
+	struct registries *registries = xcalloc(1, sizeof(*registries));
 
 	registries->rules = json_array();
 	registries->aliases = json_object();
 	registries->mode = xstrdup("");
 	registries->file = xstrdup(SYSTEM_FILE);
+	return registries;
+}
+
+int registries_check(const char *file, const json_t *toml, struct err *err)
+{
+	cleanup_registries struct registries *registries = registries_new();
+
+	return merge(registries, file, toml, err);
+}
+
+int registries_load(const char *file, struct registries **ret, struct err *err)
+{
+	cleanup_registries struct registries *registries = registries_new();
+	const char *override = file != NULL ? file : getenv("CONTAINERS_REGISTRIES_CONF");
+
 	if (load(registries, str_is_empty(override) ? NULL : override, err) < 0)
 		return err_wrap(err, "cannot read the configuration of registries");
 	*ret = TAKE_PTR(registries);

@@ -32,6 +32,8 @@ void endpoint_list_release(struct endpoint_list *list);
 
 /** @param file  a file to read in place of the usual ones, or NULL */
 int registries_load(const char *file, struct registries **ret, struct err *err);
+/** Is the content of one file, as toml_read() gives it, right? 0, or -1 as registries_load() would say it. */
+int registries_check(const char *file, const json_t *toml, struct err *err);
 void registries_free(struct registries *registries);
 DEFINE_CLEANUP(registries)
 #define cleanup_registries __attribute__((cleanup(registries_free_ptr)))
@@ -52,5 +54,8 @@ int registries_endpoints(const struct registries *registries, const struct image
 
 /** $XDG_CONFIG_HOME or ~/.config, and name below it; yours. */
 char *user_config_path(const char *name);
+
+/** Number of the first line of a file that has the word, 0: none. For messages. */
+unsigned config_line_of(const char *file, const char *word);
 
 #endif

@@ -23,8 +23,6 @@
 #include "base/strbuf.h"
 #include "base/strv.h"
 
-#define TOML_LIMIT_BYTES (1U << 20)
-
 static int value_parse(struct toml *toml, json_t **ret);
 
 static void set_mark(struct toml *toml, json_t *json, enum mark mark)

@@ -14,6 +14,8 @@
 
 struct err;
 
+#define TOML_LIMIT_BYTES (1U << 20)
+
 /**
  * Parse a document; the result is an object. New reference, or NULL with ERR_USAGE and a message that starts with
  * "FILE:LINE: ".
