@@ -26,9 +26,14 @@ enum cmd_complete {
 	COMPLETE_NOTHING,
 	COMPLETE_CONTAINERS,
 	COMPLETE_RUNNING,
+	COMPLETE_STOPPED,
+	COMPLETE_PAUSED,
 	COMPLETE_IMAGES,
 	COMPLETE_VOLUMES,
+	COMPLETE_SECRETS,
 	COMPLETE_OBJECTS, /* containers, images, volumes */
+	COMPLETE_COPY,	  /* CONTAINER:PATH, or a file */
+	COMPLETE_SHELLS,
 	COMPLETE_FILES,
 	COMPLETE_COMMANDS,
 };
@@ -75,6 +80,7 @@ struct cmd {
 	const struct opt *opts;
 	size_t opts_size;
 	const void *defaults;
+	bool no_options; /* every word is an argument, also those that look like options */
 	bool options_first; /* options end at the first argument: the rest belongs to another program */
 	bool hidden;
 	int (*run)(struct cli *cli, void *opts, const struct strv *args, struct err *err);

@@ -97,8 +97,12 @@ static int run_command(struct cli *cli, struct global_opts *global, char *const 
 	request.words = all.count > 0 ? all.items : words;
 	opts_init(cmd->opts, opts, cmd->opts_size, cmd->defaults);
 
-	int status = opts_parse(&request, &args, NULL, err);
+	int status = 0;
 
+	for (char *const *word = words; cmd->no_options && *word != NULL; word++)
+		strv_add(&args, *word);
+	if (!cmd->no_options)
+		status = opts_parse(&request, &args, NULL, err);
 	if (status == 1) {
 		cleanup_strbuf struct strbuf text = STRBUF_INIT;
 

@@ -269,6 +269,7 @@ const struct cmd cmd_secret_inspect = {
 	.paths = { "secret inspect" },
 	.synopsis = "SECRET...",
 	.help = "Show what is known about secrets",
+	.complete = COMPLETE_SECRETS,
 	.section = SECTION_NONE,
 	.min_args = 1,
 	.max_args = -1,

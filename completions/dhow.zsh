@@ -1,12 +1,15 @@
 #compdef dhow
 # zsh completion for dhow: asks `dhow __complete`
 _dhow() {
-	local line files; local -a found
+	local line directive=0; local -a found space
 	while IFS= read -r line; do
-		if [[ $line == :files ]]; then files=1; continue; fi
+		if [[ $line == :<-> ]]; then directive=${line#:}; continue; fi
 		found+=("${${line%%$'\t'*}//:/\\:}${${(M)line%%*$'\t'*}:+:${line#*$'\t'}}")
-	done < <("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)
-	(( ${#found} )) && _describe dhow found
-	[[ -z $files ]] || _files
+	done < <("${words[1]}" __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)
+	(( directive & 2 )) && space=(-S '')
+	[[ ${words[CURRENT]} != -*=* ]] || compset -P 1 '*='
+	(( ${#found} )) && _describe dhow found $space
+	(( directive & 4 )) && return
+	if (( directive & 16 )); then _files -/; else _files; fi
 }
 [[ ${funcstack[1]} == _dhow ]] && _dhow "$@" || compdef _dhow dhow

@@ -70,6 +70,8 @@ void image_list_release(struct image_list *list);
 
 /** All images, newest first. Damaged records are in the list, marked. */
 int image_list(struct store *store, struct image_list *ret_list, struct err *err);
+/** All full names of this store's images, in no order, without a look at an image: for completion. */
+int image_all_names(struct store *store, struct strv *ret_names, struct err *err);
 /** By full name ("host/path:tag" or "host/path@sha256:..."), exactly: 1, 0, -1. */
 int image_find_name(struct store *store, const char *full_name, struct image **ret_image,
 		    struct err *err);

@@ -229,3 +229,18 @@ int image_scan(struct store *store, int root_fd, struct image_scan *ret_scan, st
 		image_scan_release(ret_scan);
 	}
 }
+
+int image_all_names(struct store *store, struct strv *ret_names, struct err *err)
+{
+	cleanup_strv struct strv files = STRV_INIT;
+
+	if (store_list_dir(store, IMAGE_NAMES_DIR, &files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < files.count; i++) {
+		char *name = name_unescape(files.items[i]);
+
+		if (name != NULL)
+			strv_add_take(ret_names, name);
+	}
+	return 0;
+}

@@ -8,6 +8,7 @@
  */
 #include "storage/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -339,6 +340,29 @@ static int open_below(int root_fd, const char *root_path, const char *path, bool
 int store_open_dir(struct store *store, const char *path, bool make, struct err *err)
 {
 	return open_below(store->root_fd, store->root_path, path, make, err);
+}
+
+int store_list_dir(struct store *store, const char *path, struct strv *ret_names, struct err *err)
+{
+	int fd = store->root_fd >= 0 ? store_open_dir(store, path, false, err) : -1;
+	struct dirent *entry = NULL;
+
+	/* a store without it has nothing of that kind */
+	if (store->root_fd < 0 || (fd < 0 && err->kind == ERR_NOT_FOUND))
+		return 0;
+
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (dir == NULL) {
+		fd_close(&fd);
+		return -1;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.')
+			strv_add(ret_names, entry->d_name);
+	}
+	closedir(dir);
+	return 0;
 }
 
 int store_open_run_dir(struct store *store, const char *path, bool make, struct err *err)

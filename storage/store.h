@@ -73,6 +73,9 @@ int store_open_dir(struct store *store, const char *path, bool make, struct err 
 /** The same below the runtime directory. */
 int store_open_run_dir(struct store *store, const char *path, bool make, struct err *err);
 
+/** Append the names of what is in a directory below the root, except "." names; none when it is not there. */
+int store_list_dir(struct store *store, const char *path, struct strv *ret_names, struct err *err);
+
 /** A directory below tmp/ that is being filled. */
 struct staging {
 	int dir_fd;

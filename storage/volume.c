@@ -413,3 +413,8 @@ int volume_copy_up(int source_fd, int data_fd, struct err *err)
 		return err_wrap(err, "cannot copy the content of the image into a volume");
 	return 0;
 }
+
+int volume_all_names(struct store *store, struct strv *ret_names, struct err *err)
+{
+	return store_list_dir(store, "volumes", ret_names, err);
+}

@@ -49,6 +49,8 @@ int volume_create(struct store *store, const char *name, const struct strv *labe
 int volume_find(struct store *store, const char *name, bool allow_prefix,
 		struct volume **ret_volume, struct err *err);
 int volume_list(struct store *store, struct volume_list *ret_list, struct err *err);
+/** Names only, in no order, without a look at the volumes: for completion. */
+int volume_all_names(struct store *store, struct strv *ret_names, struct err *err);
 /** fd of _data, O_PATH | O_DIRECTORY. */
 int volume_open(struct store *store, const struct volume *volume, struct err *err);
 int volume_lock(struct store *store, const char *name, struct err *err);

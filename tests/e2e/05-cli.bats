@@ -3,7 +3,8 @@
 # tests/e2e/05-cli.bats - the command line: words, help, errors, completion, --format
 load lib
 
-completions() { dhow __complete -- "$@" | cut -f1; }
+completions() { dhow __complete "$@" | cut -f1 | grep -v '^:[0-9]*$' || :; }
+directive() { dhow __complete "$@" | tail -1; }
 
 @test "an unknown command is named, and the nearest one" {
 	run_fails 125 rnu
@@ -192,14 +193,27 @@ completions() { dhow __complete -- "$@" | cut -f1; }
 	has "$(completions ru)" run
 	has "$(completions container ex)" exists
 	has "$(completions run --na)" --name
-	has "$(completions run --pull=a)" --pull=always
+	has "$(completions run --pull=a)" always
 	has "$(completions run --pull a)" always
 	has "$(completions run --rm loc)" "$IMAGE"
 	has "$(completions rm k)" "$C"
 	eq "$(completions volume rm "$C")" "$C-v"
 	eq "$(completions rename "$C" "")" ""
 	eq "$(completions stop "")" "" # nothing runs
-	eq "$(completions run "$IMAGE" "")" ":files"
+	eq "$(directive run "$IMAGE" "")" ":0" # files: what follows is another program's
+	eq "$(directive stop "")" ":4"
+	eq "$(directive build --iidfile "")" ":0"
+	eq "$(completions exec "")" ""
+	eq "$(completions start "")" "$C"
+	has "$(completions cp "")" "$C:"
+	eq "$(directive cp "")" ":2"
+	has "$(completions run --network container:)" "container:$C"
+	has "$(completions run -v "")" "$C-v:"
+	eq "$("$DHOW" __complete --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" start "" | head -1 | cut -f1)" "$C"
+	hasnt "$(dhow __completeNoDesc ru)" $'\t'
+	dhow start "$C" >/dev/null
+	eq "$(completions unpause "")" ""
+	eq "$(completions rm "")" "$C"
 	has "$(completions --root /x --log-level de)" debug || has "$(completions --log-level de)" ""
 	has "$(completions help im)" images
 }
