@@ -9,13 +9,22 @@
 #include "base/err.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
+#include "cli/signature_policy.h"
 
 #include <stdio.h>
 
+struct pull_opts {
+	struct image_pull_opts pull;
+	char *signature_policy;
+};
+
 static int pull_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
-	const struct image_pull_opts *opts = opts_;
+	const struct pull_opts *asked = opts_;
+	const struct image_pull_opts *opts = &asked->pull;
 	int worst = 0;
+
+	use_signature_policy(cli, asked->signature_policy);
 
 	for (size_t i = 0; i < args->count; i++) {
 		cleanup_image struct image *image = NULL;
@@ -38,12 +47,14 @@ static int pull_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	return worst;
 }
 
-#define T struct image_pull_opts
+#define T struct pull_opts
 static const struct opt pull_opts[] = {
-	OPT_ROWS(pull_rows),
-	OPT_FLAG('a', "all-tags", T, all_tags, "pull every tag of the repository"),
-	OPT_STRING_OF(0, "policy", T, policy, "POLICY", pull_policy_words,
+	OPT_INCLUDE(T, pull, struct image_pull_opts, pull_rows),
+	OPT_FLAG('a', "all-tags", T, pull.all_tags, "pull every tag of the repository"),
+	OPT_STRING_OF(0, "policy", T, pull.policy, "POLICY", pull_policy_words,
 		      "when to pull: always, missing, never, newer"),
+	OPT_STRING(0, "signature-policy", T, signature_policy, "FILE",
+		   "a policy.json in place of the usual ones"),
 	OPT_END
 };
 
@@ -59,9 +70,9 @@ const struct cmd cmd_pull = {
 	.complete = COMPLETE_IMAGES,
 	.needs = NEEDS_WRITING,
 	.opts = pull_opts,
-	.opts_size = sizeof(struct image_pull_opts),
-	.defaults = &(const struct image_pull_opts){ .tls_verify = TRI_UNSET,
-						     .retry = 3,
-						     .policy = (char *)"always" },
+	.opts_size = sizeof(T),
+	.defaults = &(const T){ .pull = { .tls_verify = TRI_UNSET,
+					  .retry = 3,
+					  .policy = (char *)"always" } },
 	.run = pull_run,
 };

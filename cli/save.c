@@ -12,6 +12,7 @@
 #include "cli/image_name.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
+#include "cli/signature_policy.h"
 #include "engine/files.h"
 
 #include <errno.h>
@@ -163,7 +164,7 @@ const struct cmd cmd_save = {
 
 struct load_opts {
 	bool quiet;
-	char *input;
+	char *input, *signature_policy;
 };
 
 static int load_from(struct cli *cli, const struct load_opts *opts, struct progress_view *view,
@@ -191,6 +192,7 @@ static int load_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	const struct load_opts *opts = opts_;
 	cleanup_progress struct progress_view *view = opts->quiet ? NULL : progress_view_new();
 	cleanup_strv struct strv names = STRV_INIT;
+	use_signature_policy(cli, opts->signature_policy);
 	int status = load_from(cli, opts, view, &names, err);
 
 	progress_view_end(view);
@@ -202,6 +204,8 @@ static int load_run(struct cli *cli, void *opts_, const struct strv *args, struc
 static const struct opt load_opts[] = {
 	OPT_STRING('i', "input", struct load_opts, input, "FILE", "archive or directory"),
 	OPT_FLAG('q', "quiet", struct load_opts, quiet, "print no progress"),
+	OPT_STRING(0, "signature-policy", struct load_opts, signature_policy, "FILE",
+		   "a policy.json in place of the usual ones"),
 	OPT_REFUSED_VALUE(0, "platform", "an index gives the image for this machine"), OPT_END
 };
 
