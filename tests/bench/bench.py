@@ -5,6 +5,7 @@
 Commands of a row run in turn (A B C A B C ...), so that a machine whose speed drifts is fair to all; the median of each is printed,
 with the ratio to dhow's. Targets are those of ARCHITECTURE.md's budget; a row that misses one says so. Peers that are not installed are left out.
 """
+import glob
 import json
 import os
 import shutil
@@ -244,21 +245,27 @@ def make_layout(path, trees):
     return [layer["digest"] for layer in layers]
 
 
-def row_pull():
-    if not (have("docker-registry") and have("skopeo") and have("curl")):
-        print("pull: needs docker-registry, skopeo and curl")
-        return
+def start_registry():
+    """A registry on loopback: its process and port."""
     port = free_port()
     with open(WORK + "/registry.yml", "w") as f:
         f.write("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 'localhost:%d'}\n" % (WORK, port))
     registry = subprocess.Popen(["docker-registry", "serve", WORK + "/registry.yml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(200):
+        try:
+            socket.create_connection(("localhost", port)).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    return registry, port
+
+
+def row_pull():
+    if not (have("docker-registry") and have("skopeo") and have("curl")):
+        print("pull: needs docker-registry, skopeo and curl")
+        return
+    registry, port = start_registry()
     try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("localhost", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
         # one large layer: what a distribution's /usr looks like
         big = WORK + "/big"
         os.makedirs(big)
@@ -302,6 +309,86 @@ def row_pull():
     finally:
         registry.terminate()
         registry.wait()
+
+
+def make_tar(path, megabytes):
+    """A root file system of about this size, of this machine's files; returns how much it unpacks to."""
+    tree = path + ".d"
+    os.makedirs(tree)
+    subprocess.run("cd /usr && tar cf - --ignore-failed-read lib/x86_64-linux-gnu lib/aarch64-linux-gnu share bin 2>/dev/null | head -c %d000000 | tar xf - -C '%s' 2>/dev/null" % (megabytes, tree), shell=True)
+    subprocess.run(["tar", "-C", tree, "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "-cf", path, "."], check=True)
+    shutil.rmtree(tree, ignore_errors=True)
+
+
+def row_push():
+    """An image that was made here and has to be compressed; then what is there already."""
+    if not have("docker-registry"):
+        print("push: needs docker-registry")
+        return
+    make_tar(WORK + "/root.tar", 200)
+    registry, port = start_registry()
+    counter = iter(range(10**6))
+    try:
+        # another import is another image, so that nothing is remembered
+        def first(program):
+            name, target = "localhost/push%d" % next(counter), "localhost:%d/p%d:1" % (port, next(counter))
+            call(program, "import", "-q", WORK + "/root.tar", name, stderr=subprocess.DEVNULL)
+            for notes in glob.glob(WORK + "/store/layers/sha256/*/packed"):
+                os.unlink(notes)
+            shutil.rmtree(WORK + "/registry/docker", ignore_errors=True)
+            os.sync()
+            took = work(lambda: call(program, "push", "-q", "--tls-verify=false", name, ("" if program is DHOW else "docker://") + target))
+            call(program, "rmi", "-f", name, stderr=subprocess.DEVNULL)
+            return took
+        compare("push of 200 MB, compressed", pair(first), 3, [("podman", 1 / 5)])
+        call(DHOW, "import", "-q", WORK + "/root.tar", "localhost/again")
+        again = dhow("push", "-q", "--tls-verify=false", "localhost/again", "localhost:%d/again:1" % port)
+        compare("push of what is there", {"dhow": again}, 5)
+        call(DHOW, "rmi", "-f", "localhost/again")
+    finally:
+        registry.terminate()
+        registry.wait()
+
+
+def row_archives():
+    """save, load and rmi of one layer of 200 MB."""
+    make_tar(WORK + "/archive-root.tar", 200)
+    archive, plain = WORK + "/archive.tar", WORK + "/plain-root"
+    for program in (DHOW, PODMAN) if podman_works() else (DHOW,):
+        call(program, "import", "-q", WORK + "/archive-root.tar", "localhost/archive", stderr=subprocess.DEVNULL)
+
+    def save(program):
+        if os.path.exists(archive):
+            os.unlink(archive)
+        os.sync()
+        return work(lambda: call(program, "save", "-q", "-o", archive, "localhost/archive"))
+
+    def untar():
+        os.makedirs(plain)
+        os.sync()
+        return timed(["tar", "xf", WORK + "/archive-root.tar", "-C", plain])
+
+    def remove():
+        os.sync()
+        return work(lambda: shutil.rmtree(plain) if not have("rm") else call(["rm", "-r", plain]))
+
+    def again(program):
+        call(program, "rmi", "-f", "localhost/archive", stderr=subprocess.DEVNULL)
+        os.sync()
+        return work(lambda: call(program, "load", "-q", "-i", archive))
+
+    def rmi(program):
+        os.sync()
+        return work(lambda: call(program, "rmi", "-f", "localhost/archive", stderr=subprocess.DEVNULL))
+    compare("save of 200 MB", pair(save), 3, [("podman", 1 / 2)])
+    call(DHOW, "rmi", "-f", "localhost/archive")
+    took = {name: [] for name in ("load", "tar x", "rmi", "rm -r")}
+    for _ in range(4):
+        for name, step in (("load", lambda: again(DHOW)), ("tar x", untar), ("rmi", lambda: rmi(DHOW)), ("rm -r", remove)):
+            took[name].append(step())
+    median = {name: statistics.median(values[1:]) for name, values in took.items()}
+    for ours, theirs, most in (("load", "tar x", 1.0), ("rmi", "rm -r", 1.2)):
+        compare("%s of 200 MB" % ours, {"dhow": lambda: median[ours], theirs: lambda: median[theirs]}, 1, [(theirs, most)])
 
 
 def pair(function):
@@ -427,7 +514,8 @@ def row_keep_id():
         missed.append("keep-id")
 
 
-ROWS = {"run": row_run, "exec": row_exec, "parallel": row_parallel, "ps": row_ps, "monitor": row_monitor, "pull": row_pull, "many": row_many,
+ROWS = {"run": row_run, "exec": row_exec, "parallel": row_parallel, "ps": row_ps, "monitor": row_monitor, "pull": row_pull, "push": row_push,
+        "archives": row_archives, "many": row_many,
         "files": row_files, "build": row_build, "keep-id": row_keep_id}
 
 
