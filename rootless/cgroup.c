@@ -7,7 +7,7 @@
  *		 `- NAME			of the container
  *
  * systemd:	SLICE/NAME.scope		made by the user's systemd, delegated to us
- *		 |- monitor			the calling process, which systemd moved into the scope
+ *		 |- monitor			the calling process, which systemd moved into the scope; nobody with "apart"
  *		 `- container			of the container
  *
  * A process may only be born into or moved to another cgroup when the common ancestor may be written. From a login session this is
@@ -31,9 +31,8 @@
 #include <unistd.h>
 
 #define FILE_LIMIT	(64U << 10)
+#define SPLIT_LOOKS_MAX 16
 #define SYSTEMD_SLICE	"user.slice"
-#define SYSTEMD_CHILD	"container"
-#define SYSTEMD_MONITOR "monitor"
 
 static const char *const cgroup_manager_names[] = {
 	[CGROUP_MANAGER_AUTO] = "auto",
@@ -115,6 +114,30 @@ static bool may_write(int dir_fd)
 	       faccessat(dir_fd, ".", W_OK, AT_EACCESS) == 0;
 }
 
+/*
+ * Below user@UID.service all may be written, but belongs to the user's systemd, which takes controllers away as it likes. What is in a unit is
+ * ours: systemd makes no cgroups there, so somebody has whom it was delegated to.
+ */
+static bool is_of_systemd(const char *path)
+{
+	static const char *const units[] = { ".scope", ".service" };
+	const char *manager = strstr(path, "/user@");
+	const char *below = manager == NULL ? NULL : strstr(manager, ".service");
+
+	if (below == NULL)
+		return false;
+	below += strlen(".service");
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		size_t length = strlen(units[i]);
+
+		for (const char *at = below; (at = strstr(at, units[i])) != NULL; at += length) {
+			if (at[length] == '\0' || at[length] == '/')
+				return false;
+		}
+	}
+	return true;
+}
+
 /* ---- parent --------------------------------------------------------------------------------------------------------- */
 
 /* 1, 0 with err, -1 */
@@ -136,7 +159,7 @@ static int find_delegated(char **ret_path, struct err *err)
 	char *slash = strrchr(path, '/');
 	slash[slash == path ? 1 : 0] = '\0';
 	cleanup_fd int parent_fd = open_path(root_fd, path, O_RDONLY);
-	if (parent_fd >= 0 && may_write(parent_fd)) {
+	if (parent_fd >= 0 && may_write(parent_fd) && !is_of_systemd(path)) {
 		*ret_path = TAKE_PTR(path);
 		return 1;
 	}
@@ -173,11 +196,27 @@ int cgroup_find_parent(enum cgroup_manager manager, char **ret_path, struct err 
 		*ret_path = xstrdup(SYSTEMD_SLICE);
 		return 1;
 	default:
+		if (find_delegated(ret_path, err) > 0)
+			return 1;
 		if (!cgroup_systemd_is_there())
-			return find_delegated(ret_path, err);
+			return 0;
 		*ret_path = xstrdup(SYSTEMD_SLICE);
 		return 1;
 	}
+}
+
+bool cgroup_wants_scope(enum cgroup_manager manager, const char *parent)
+{
+	cleanup_free char *found = NULL;
+	struct err ignored; /* it is the question */
+
+	if (manager != CGROUP_MANAGER_AUTO)
+		return manager == CGROUP_MANAGER_SYSTEMD;
+	if (!cgroup_systemd_is_there())
+		return false;
+	if (parent != NULL)
+		return str_ends_with(parent, ".slice") && strchr(parent, '/') == NULL;
+	return find_delegated(&found, &ignored) <= 0;
 }
 
 /* ---- create --------------------------------------------------------------------------------------------------------- */
@@ -268,10 +307,44 @@ static int create_below(const char *parent, const char *name, const struct cgrou
 }
 
 /* The caller into SCOPE/monitor, so that SCOPE holds no process and may enable controllers. */
-static int create_in_scope(const char *slice, const char *name, const struct cgroup_limits *limits,
-			   bool pids_is_default, struct cgroup *ret_cgroup, struct err *err)
+static int enter_monitor(int scope_fd, const char *scope, struct err *err)
 {
-	cleanup_free char *scope = cgroup_systemd_scope(slice, name, err);
+	if (mkdirat(scope_fd, SCOPE_MONITOR, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "cannot make cgroup '%s' in '%s'", SCOPE_MONITOR, scope);
+
+	/* "0" is the writing process */
+	int r = cgroup_write(scope_fd, SCOPE_MONITOR "/cgroup.procs", "0");
+	if (r < 0)
+		return err_sys(err, -r, "cannot enter cgroup '%s' in '%s'", SCOPE_MONITOR, scope);
+	return 0;
+}
+
+/* The scope, when the caller is in it already: a restart comes from the monitor of the run before. */
+static char *own_scope(const char *name)
+{
+	cleanup_free char *own = cgroup_own_path();
+	cleanup_free char *ending = xasprintf("/%s.scope/" SCOPE_MONITOR, name);
+
+	if (own == NULL || !str_ends_with(own, ending))
+		return NULL;
+	own[strlen(own) - strlen("/" SCOPE_MONITOR)] = '\0';
+	return TAKE_PTR(own);
+}
+
+int cgroup_create_scope(const char *slice, const char *name, const struct cgroup_limits *limits,
+			bool pids_is_default, bool apart, struct cgroup *ret_cgroup,
+			struct err *err)
+{
+	if (check_name(name, err) < 0 || cgroup_limits_check(limits, err) < 0)
+		return -1;
+	if (!cgroup_systemd_is_there())
+		return no_systemd(err);
+
+	cleanup_free char *scope = own_scope(name);
+	bool inside = scope != NULL;
+	if (!inside)
+		scope = cgroup_systemd_scope(apart ? 0 : getpid(),
+					     slice != NULL ? slice : SYSTEMD_SLICE, name, err);
 	if (scope == NULL)
 		return -1;
 
@@ -286,16 +359,27 @@ static int create_in_scope(const char *slice, const char *name, const struct cgr
 		scope_fd = -1;
 		return err_sys(err, errno_value, "cannot open scope '%s'", scope);
 	}
-	if (mkdirat(scope_fd, SYSTEMD_MONITOR, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "cannot make cgroup '%s' in '%s'", SYSTEMD_MONITOR,
-			       scope);
+	if (!inside && !apart && enter_monitor(scope_fd, scope, err) < 0)
+		return -1;
+	return make_child(scope_fd, scope, SCOPE_CHILD, limits, pids_is_default, ret_cgroup, err);
+}
 
-	/* "0" is the writing process */
-	int r = cgroup_write(scope_fd, SYSTEMD_MONITOR "/cgroup.procs", "0");
-	if (r < 0)
-		return err_sys(err, -r, "cannot enter cgroup '%s' in '%s'", SYSTEMD_MONITOR, scope);
+int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct err *err)
+{
+	char text[16];
 
-	return make_child(scope_fd, scope, SYSTEMD_CHILD, limits, pids_is_default, ret_cgroup, err);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+
+	int r = cgroup_write(cgroup->dir_fd, "cgroup.procs", text);
+	if (r == 0)
+		return 0;
+	/* the kernel wants rights at the ancestor of both cgroups, which no user has between two login sessions */
+	if ((r == -EACCES || r == -EPERM) && cgroup_systemd_is_there() &&
+	    cgroup_systemd_attach(pid, cgroup->path, err) == 0)
+		return 0;
+	err_sys(err, -r, "cannot enter cgroup '%s'", cgroup->path);
+	return err_hint(err, "Call dhow from the login session or service that started the "
+			     "container.");
 }
 
 /* no cgroup at all: fine when nothing was asked for */
@@ -323,13 +407,9 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 	if (check_name(name, err) < 0 || cgroup_limits_check(limits, err) < 0)
 		return -1;
 
-	/* Only when it was asked for: systemd makes a scope around a process that it is given, and that is ours, not the container's. */
-	if (manager == CGROUP_MANAGER_SYSTEMD) {
-		if (!cgroup_systemd_is_there())
-			return no_systemd(err);
-		return create_in_scope(parent != NULL ? parent : SYSTEMD_SLICE, name, limits,
-				       pids_is_default, ret_cgroup, err);
-	}
+	if (manager == CGROUP_MANAGER_SYSTEMD)
+		return cgroup_create_scope(parent, name, limits, pids_is_default, false, ret_cgroup,
+					   err);
 
 	if (parent == NULL || manager == CGROUP_MANAGER_NONE) {
 		struct err reason;
@@ -348,7 +428,7 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 	return create_below(parent, name, limits, pids_is_default, ret_cgroup, err);
 }
 
-/* Make it, and go there. 0 or -errno. */
+/* Make it, and take all there: the caller, and helpers that it has started. A cgroup with controllers for its children has no processes. 0 or -errno. */
 static int enter_child(int parent_fd, const char *name)
 {
 	cleanup_fd int dir_fd = -1;
@@ -356,7 +436,29 @@ static int enter_child(int parent_fd, const char *name)
 	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	dir_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir_fd < 0 ? -errno : cgroup_write(dir_fd, "cgroup.procs", "0");
+	if (dir_fd < 0)
+		return -errno;
+
+	/* those that are born meanwhile are found by the next look */
+	for (int look = 0; look < SPLIT_LOOKS_MAX; look++) {
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+		cleanup_strv struct strv pids = STRV_INIT;
+		int r = fd_read_file(parent_fd, "cgroup.procs", &text, FILE_LIMIT);
+
+		if (r < 0)
+			return r;
+		strv_split(&pids, text.data, '\n');
+		if (text.length == 0)
+			return 0;
+		for (size_t i = 0; i < pids.count; i++) {
+			if (*pids.items[i] == '\0')
+				continue;
+			r = cgroup_write(dir_fd, "cgroup.procs", pids.items[i]);
+			if (r < 0 && r != -ESRCH)
+				return r;
+		}
+	}
+	return -EBUSY;
 }
 
 int cgroup_split(char **ret_parent, struct err *err)

@@ -2,14 +2,14 @@
 /*
  * rootless/cgroup.h - a cgroup of the container's own, cgroup v2 only (R10)
  *
- * Two managers behind one table: "systemd", only when asked for, asks the user's systemd over D-Bus for a scope, "cgroupfs" makes
- * a directory in a subtree that is delegated to the user: the parent of the own cgroup, when its cgroup.procs may be written.
- * Where neither is possible there is no cgroup: limits that were asked for are refused with the reason, and
- * everything else works. The monitor stays outside the container's cgroup.
+ * Two managers: "cgroupfs" makes a directory in a subtree that is delegated to the user: the parent of the own cgroup, when it may be written
+ * and does not belong to the user's systemd. "systemd" asks the user's systemd over D-Bus for a scope. Unless told, the first is taken
+ * where it is possible, because it costs nothing, then the second. Where neither is possible there is no cgroup: limits
+ * that were asked for are refused with the reason, and everything else works. The monitor stays outside the container's cgroup.
  *
- * With the systemd manager cgroup_create() puts the calling process into the new scope, beside the container: a user may not
- * move processes between a login session and a scope otherwise, and CLONE_INTO_CGROUP would fail. So the process that
- * becomes the monitor calls it, not the command line.
+ * cgroup_create_scope() puts the calling process into the new scope, beside the container: a user may not move processes between a
+ * login session and a scope otherwise, and CLONE_INTO_CGROUP would fail. So the process that becomes the monitor calls it, not the
+ * command line. When it has to stay where it is, cgroup_attach() moves the container's init.
  */
 #ifndef ROOTLESS_CGROUP_H
 #define ROOTLESS_CGROUP_H
@@ -62,13 +62,26 @@ void cgroup_release(struct cgroup *cgroup);
 /** The delegated parent that containers go below: 1 and path (yours), 0 there is none (err tells why, with the cure), -1. */
 int cgroup_find_parent(enum cgroup_manager manager, char **ret_path, struct err *err);
 /**
- * Make the cgroup name below parent (relative to the cgroup2 mount, NULL: cgroup_find_parent) and set the limits. dir_fd can be given to
+ * Make the cgroup name below parent (relative to the cgroup2 mount, NULL: cgroup_find_parent) and set the limits, by directories only
+ * unless the manager is systemd. dir_fd can be given to
  * clone3(CLONE_INTO_CGROUP). A limit whose controller is not available fails with ERR_UNSUPPORTED and names
  * it, except pids_max when pids_is_default.
  */
 int cgroup_create(enum cgroup_manager manager, const char *parent, const char *name,
 		  const struct cgroup_limits *limits, bool pids_is_default,
 		  struct cgroup *ret_cgroup, struct err *err);
+/** True when a scope of the user's systemd is what this manager makes here (parent as for cgroup_create). */
+bool cgroup_wants_scope(enum cgroup_manager manager, const char *parent);
+/**
+ * Ask the user's systemd for the scope NAME.scope in a slice (NULL: the one for containers) and make the container's cgroup in it.
+ * @param apart  the calling process stays where it is; who comes into the cgroup must be moved there with cgroup_attach(), within
+ *		 half a minute
+ */
+int cgroup_create_scope(const char *slice, const char *name, const struct cgroup_limits *limits,
+			bool pids_is_default, bool apart, struct cgroup *ret_cgroup,
+			struct err *err);
+/** Move a process, which may be the calling one, into a cgroup of ours; systemd does it where the user may not. */
+int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct err *err);
 /**
  * --cgroups=split: move this process (and with it the monitor to be) into a cgroup `supervisor` below its own one, which the container's can
  * then be made beside. Yours: the path of the own one, to be given as parent.

@@ -53,6 +53,15 @@ static int answer_scope(char *const *words, struct strbuf *answer, struct err *e
 	return 0;
 }
 
+static int answer_attach(char *const *words, struct err *err)
+{
+	uint32_t pid;
+
+	if (parse_u32(words[0], &pid) < 0)
+		return err_set(err, ERR_USAGE, "invalid process id '%s'", words[0]);
+	return host_attach((pid_t)pid, words[1], words[2], err);
+}
+
 static int answer_words(int count, char *const *words, struct strbuf *answer, struct err *err)
 {
 	if (count == 2 && str_equal(words[0], "ranges"))
@@ -61,6 +70,10 @@ static int answer_words(int count, char *const *words, struct strbuf *answer, st
 		return answer_account(words[1], answer, err);
 	if (count == 4 && str_equal(words[0], "scope"))
 		return answer_scope(words + 1, answer, err);
+	if (count == 6 && str_equal(words[0], "journal"))
+		return host_journal(words + 1, err);
+	if (count == 4 && str_equal(words[0], "attach"))
+		return answer_attach(words + 1, err);
 	return err_set(err, ERR_USAGE, "this program is run by dhow only");
 }
 

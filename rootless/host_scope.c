@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rootless/host_scope.c - ask the user's systemd for a scope
+ * rootless/host_scope.c - ask the user's systemd for a scope, or to move a process
  *
- * Part of libexec/dhow/host. One call of StartTransientUnit on the user's bus: a scope with Delegate=yes that the process is put into. systemd
+ * Part of libexec/dhow/host. One call of StartTransientUnit on the user's bus makes a scope with Delegate=yes that the process is put into. systemd
  * moves it, even out of a login session, where the user may not move processes. The answer comes before the work is done, so the process's
  * cgroup is looked at until it is the scope.
  *
@@ -14,11 +14,14 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/strbuf.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +31,7 @@
 #define CALL_TIMEOUT_US	 25000000ULL
 #define ENTER_TIMEOUT_MS 5000
 #define ENTER_LOOK_US	 20000ULL
+#define KEEP_TIMEOUT_MS	 30000
 #define SCOPE_PROPERTIES 5
 
 struct sd_bus;
@@ -109,19 +113,60 @@ static int fill_call(const struct bus_library *bus, struct sd_bus_message *messa
 			   0);
 }
 
-static int call_systemd(const struct bus_library *bus, struct sd_bus *connection, pid_t pid,
-			const char *unit, const char *slice, struct err *err)
+/* what is wanted of systemd */
+struct wish {
+	pid_t pid;
+	const char *unit;
+	const char *slice; /* NULL: move the process to the cgroup below of the unit */
+	const char *below;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int call_once(const struct bus_library *bus, struct sd_bus *connection,
+		     const struct wish *wish, struct bus_error *error)
 {
 	struct sd_bus_message *message = NULL;
 	struct sd_bus_message *reply = NULL;
-	struct bus_error error = { NULL, NULL, 0 };
-
 	int r = bus->new_call(connection, &message, SYSTEMD_SERVICE, SYSTEMD_OBJECT,
-			      SYSTEMD_MANAGER, "StartTransientUnit");
+			      SYSTEMD_MANAGER,
+			      wish->slice != NULL ? "StartTransientUnit" : "AttachProcessesToUnit");
+
+	if (r >= 0 && wish->slice != NULL)
+		r = fill_call(bus, message, wish->pid, wish->unit, wish->slice);
+	else if (r >= 0)
+		r = bus->append(message, "ssau", wish->unit, wish->below, 1, (uint32_t)wish->pid);
 	if (r >= 0)
-		r = fill_call(bus, message, pid, unit, slice);
-	if (r >= 0)
-		r = bus->call(connection, message, CALL_TIMEOUT_US, &error, &reply);
+		r = bus->call(connection, message, CALL_TIMEOUT_US, error, &reply);
+	bus->message_unref(reply);
+	bus->message_unref(message);
+	return r;
+}
+
+static int call_systemd(const struct bus_library *bus, struct sd_bus *connection,
+			const struct wish *wish, struct err *err)
+{
+	struct bus_error error = { NULL, NULL, 0 };
+	int64_t deadline = now_ms() + ENTER_TIMEOUT_MS;
+	const char *unit = wish->unit;
+	int r;
+
+	/* the scope of a run that has just ended is there until systemd has seen that it is empty */
+	for (;;) {
+		r = call_once(bus, connection, wish, &error);
+		if (r >= 0 || error.name == NULL || strstr(error.name, "UnitExists") == NULL ||
+		    now_ms() > deadline)
+			break;
+		bus->error_free(&error);
+		error = (struct bus_error){ NULL, NULL, 0 };
+		usleep(ENTER_LOOK_US);
+	}
 
 	if (r < 0) {
 		cleanup_strbuf struct strbuf said = STRBUF_INIT;
@@ -134,23 +179,14 @@ static int call_systemd(const struct bus_library *bus, struct sd_bus *connection
 			err_set(err, ERR_UNAVAILABLE, "cannot ask systemd for scope '%s': %s", unit,
 				said.data);
 		else if (said.length > 0)
-			err_set(err, ERR_FAILED, "cannot make scope '%s': systemd says: %s", unit,
+			err_set(err, ERR_FAILED, "cannot %s '%s': systemd says: %s",
+				wish->slice != NULL ? "make scope" : "move a process into", unit,
 				said.data);
 		else
 			err_sys(err, -r, "cannot ask systemd for scope '%s'", unit);
 	}
 	bus->error_free(&error);
-	bus->message_unref(reply);
-	bus->message_unref(message);
 	return r < 0 ? -1 : 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* The process's cgroup once it is the unit's; systemd's signals on the bus are the occasions to look. */
@@ -158,11 +194,15 @@ static char *wait_entered(const struct bus_library *bus, struct sd_bus *connecti
 			  const char *unit, struct err *err)
 {
 	cleanup_free char *ending = xasprintf("/%s", unit);
+	/* one that keeps the scope goes on by itself */
+	cleanup_free char *inner = xasprintf("/%s/" SCOPE_MONITOR, unit);
 	int64_t deadline = now_ms() + ENTER_TIMEOUT_MS;
 
 	do {
 		cleanup_free char *own = cgroup_path_of(pid);
 
+		if (own != NULL && str_ends_with(own, inner))
+			own[strlen(own) - strlen("/" SCOPE_MONITOR)] = '\0';
 		if (own != NULL && str_ends_with(own, ending))
 			return TAKE_PTR(own);
 		while (bus->process(connection, NULL) > 0)
@@ -177,26 +217,104 @@ static char *wait_entered(const struct bus_library *bus, struct sd_bus *connecti
 	return NULL;
 }
 
+static int open_bus(struct bus_library *bus, struct sd_bus **ret_connection, struct err *err)
+{
+	if (load_library(bus, err) < 0)
+		return -1;
+
+	int r = bus->open_user(ret_connection);
+	if (r >= 0)
+		return 0;
+	err_sys(err, -r, "cannot reach the bus of the user's systemd");
+	err->kind = ERR_UNAVAILABLE;
+	return err_hint(err, "Log in through systemd, or use --cgroup-manager=cgroupfs.");
+}
+
+/*
+ * A scope is made around a process. When nobody of ours shall be in it, a child is, beside the container's cgroup (a cgroup with controllers for its
+ * children has no processes of its own), until there is somebody in that.
+ */
+static void __attribute__((noreturn)) keep_scope(const char *name)
+{
+	cleanup_free char *ending = xasprintf("/%s.scope", name);
+	int64_t deadline = now_ms() + KEEP_TIMEOUT_MS;
+	struct err ignored; /* nobody listens */
+	cleanup_fd int root_fd = cgroup_root_fd(&ignored);
+	cleanup_free char *own = NULL;
+	struct cgroup container = CGROUP_INIT;
+
+	for (; now_ms() < deadline; usleep(ENTER_LOOK_US)) {
+		free(own);
+		own = cgroup_own_path();
+		if (own != NULL && str_ends_with(own, ending))
+			break;
+	}
+
+	cleanup_free char *monitor = xasprintf("%s/" SCOPE_MONITOR, own + 1);
+	cleanup_free char *procs = xasprintf("%s/cgroup.procs", monitor);
+	cleanup_free char *child = xasprintf("%s/" SCOPE_CHILD, own);
+	if (mkdirat(root_fd, monitor, 0755) == 0)
+		fd_write_file(root_fd, procs, "0");
+	for (; now_ms() < deadline; usleep(ENTER_LOOK_US)) {
+		if (container.dir_fd < 0 && cgroup_open(child, &container, &ignored) <= 0)
+			continue;
+		if (cgroup_read_key(&container, "cgroup.events", "populated") == 1)
+			break;
+	}
+	_exit(0);
+}
+
+static pid_t fork_keeper(const char *name)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		/* whoever asked waits for the end of our output */
+		close(STDOUT_FILENO);
+		close_range(STDERR_FILENO + 1, ~0U, 0);
+		keep_scope(name);
+	}
+	return pid;
+}
+
 char *host_scope(pid_t pid, const char *slice, const char *name, struct err *err)
 {
 	struct bus_library bus;
 	struct sd_bus *connection = NULL;
 	cleanup_free char *unit = xasprintf("%s.scope", name);
+	pid_t keeper = 0;
 
-	if (load_library(&bus, err) < 0)
+	if (open_bus(&bus, &connection, err) < 0)
 		return NULL;
-
-	int r = bus.open_user(&connection);
-	if (r < 0) {
-		err_sys(err, -r, "cannot reach the bus of the user's systemd");
-		err->kind = ERR_UNAVAILABLE;
-		err_hint(err, "Log in through systemd, or use --cgroup-manager=cgroupfs.");
-		return NULL;
+	if (pid == 0) {
+		pid = keeper = fork_keeper(name);
+		if (keeper < 0) {
+			err_sys(err, errno, "cannot start a process for scope '%s'", unit);
+			return NULL;
+		}
 	}
 
+	const struct wish wish = { .pid = pid, .unit = unit, .slice = slice };
 	char *path = NULL;
-	if (call_systemd(&bus, connection, pid, unit, slice, err) == 0)
+	if (call_systemd(&bus, connection, &wish, err) == 0)
 		path = wait_entered(&bus, connection, pid, unit, err);
+	if (path == NULL && keeper > 0)
+		kill(keeper, SIGKILL);
 	bus.unref(connection);
 	return path;
+}
+
+int host_attach(pid_t pid, const char *unit, const char *below, struct err *err)
+{
+	const struct wish wish = { .pid = pid, .unit = unit, .below = below };
+	struct bus_library bus;
+	struct sd_bus *connection = NULL;
+
+	if (open_bus(&bus, &connection, err) < 0)
+		return -1;
+
+	int status = call_systemd(&bus, connection, &wish, err);
+
+	bus.unref(connection);
+	return status;
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "engine/container/life.h"
 #include "engine/container/record.h"
 #include "engine/container/secrets.h"
 #include "engine/container/state.h"
@@ -81,7 +82,8 @@ static json_t *inspect_state(const struct inspect *inspect)
 	json_put_string(object, "Error", "");
 	put_time(object, "StartedAt", state->started_ns);
 	put_time(object, "FinishedAt", state->finished_ns);
-	json_put_string(object, "CgroupPath", "");
+	cleanup_free char *cgroup = container_cgroup_path(inspect->container);
+	json_put_string(object, "CgroupPath", cgroup != NULL ? cgroup : "");
 	put_time(object, "CheckpointedAt", 0);
 	put_time(object, "RestoredAt", 0);
 	json_t *health = container_health(inspect->container);
@@ -420,7 +422,11 @@ static json_t *inspect_host_config(const struct inspect *inspect)
 	const char *mode = json_get_string(create, "", KEY_NETWORK, KEY_MODE, NULL);
 
 	json_put(object, "Binds", inspect_binds(inspect));
-	json_put_string(object, "CgroupManager", "cgroupfs");
+	json_put_string(object, "CgroupManager",
+			cgroup_wants_scope(
+				(enum cgroup_manager)inspect->engine->options.cgroup_manager, NULL)
+				? "systemd"
+				: "cgroupfs");
 	json_put_string(object, "ContainerIDFile", json_get_string(create, "", KEY_CID_FILE, NULL));
 	json_put(object, "LogConfig", inspect_log(inspect));
 	json_put_string(object, "NetworkMode", *mode == '\0' ? "slirp4netns" : mode);

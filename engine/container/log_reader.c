@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,9 +36,17 @@ void log_reader_init(struct log_reader *reader, int dir_fd, const char *name, bo
 				       .text = STRBUF_INIT };
 }
 
+void log_reader_init_pipe(struct log_reader *reader, int fd)
+{
+	log_reader_init(reader, -1, "", false);
+	reader->is_pipe = true;
+	reader->fd = fd;
+}
+
 void log_reader_release(struct log_reader *reader)
 {
-	fd_close(&reader->fd);
+	if (!reader->is_pipe)
+		fd_close(&reader->fd);
 	for (size_t i = 0; i < reader->ahead_count; i++)
 		fd_close(&reader->ahead[i].fd);
 	reader->ahead_count = 0;
@@ -246,6 +255,30 @@ static int open_next(struct log_reader *reader, struct err *err)
 	return 1;
 }
 
+/* As fill. */
+static int fill_from_pipe(struct log_reader *reader, struct err *err)
+{
+	struct pollfd poll_fd = { .fd = reader->fd, .events = POLLIN };
+
+	while (!reader->pipe_ended) {
+		ssize_t got =
+			read(reader->fd, reader->buffer + reader->end, reader->size - reader->end);
+
+		if (got > 0) {
+			reader->end += (size_t)got;
+			return 1;
+		}
+		if (got < 0 && errno != EINTR && errno != EAGAIN)
+			return err_sys(err, errno, "cannot read the log");
+		reader->pipe_ended = got == 0;
+		if (got < 0 && errno == EAGAIN && reader->caught_up)
+			return 0;
+		if (got < 0)
+			(void)poll(&poll_fd, 1, -1);
+	}
+	return 0;
+}
+
 /* More bytes into the buffer: 1 there are some, 0 not now, -1. */
 static int fill(struct log_reader *reader, struct err *err)
 {
@@ -260,6 +293,8 @@ static int fill(struct log_reader *reader, struct err *err)
 		reader->skipping = true;
 		reader->end = 0;
 	}
+	if (reader->is_pipe)
+		return fill_from_pipe(reader, err);
 	if (reader->fd >= 0 && look_ahead(reader, err) < 0)
 		return -1;
 	for (;;) {
@@ -319,6 +354,7 @@ int log_reader_next(struct log_reader *reader, struct log_record *ret_record, st
 			reader->skipping = false;
 			continue;
 		}
+		reader->caught_up |= length == 0;
 		good = reader->json ? log_parse_json(line, length, &reader->text, ret_record)
 				    : log_parse_k8s(line, length, ret_record);
 		if (good)

@@ -29,7 +29,10 @@ struct log_reader {
 	int dir_fd; /* borrowed */
 	char *name;
 	bool json;
-	int fd; /* the file that is being read, -1: none yet */
+	bool is_pipe;	 /* fd is a pipe (of the journal) and not ours */
+	bool caught_up;	 /* of a pipe: all that was there at the beginning has come */
+	bool pipe_ended; /* nothing more comes */
+	int fd;		 /* the file that is being read, -1: none yet */
 	ino_t inode;
 	struct log_file ahead[LOG_AHEAD_MAX]; /* those that come after it, oldest first */
 	size_t ahead_count;
@@ -50,6 +53,11 @@ struct log_record {
 
 /** Start with the oldest file. Nothing is opened yet. */
 void log_reader_init(struct log_reader *reader, int dir_fd, const char *name, bool json);
+/**
+ * Read k8s-file lines from a pipe instead. Waits until the empty line has come that says that there is no more now; from then on it gives what is there.
+ * @param fd  borrowed; non-blocking
+ */
+void log_reader_init_pipe(struct log_reader *reader, int fd);
 void log_reader_release(struct log_reader *reader);
 /** 1 a record, 0 there is none now, -1. Damaged records are passed over. */
 int log_reader_next(struct log_reader *reader, struct log_record *ret_record, struct err *err);

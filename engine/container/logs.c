@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "engine/container/log_reader.h"
 #include "engine/container/record.h"
+#include "rootless/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,8 @@ struct source {
 	struct container *container;
 	struct log_reader reader;
 	bool open;
+	bool is_journal;
+	struct journal_reader journal;
 	int dir_fd;	 /* of --log-opt path, or -1 */
 	bool in_line[2]; /* by stream: a piece was the last, so the next record goes on with it */
 	/* with --tail: the last records, a ring of growing size */
@@ -55,12 +58,36 @@ struct logs {
 	struct source *sources;
 	size_t count;
 	int watch_fd;
-	bool stopped; /* line wanted no more, or until is over */
+	bool stopped; /* line wanted no more */
+	bool over;    /* until is over */
 };
 
 /* ---- sources ---- */
 
-static int source_open(struct source *source, struct container *container, struct err *err)
+static int source_open_journal(struct source *source, const struct container_logs_opts *opts,
+			       struct err *err)
+{
+	const struct journal_request request = {
+		.container_id = source->container->id.text,
+		.since_ns = opts->since_ns,
+		.until_ns = opts->until_ns,
+		.tail = opts->tail,
+		.follow = opts->follow,
+		.ended = !container_is_up(source->container),
+	};
+
+	if (journal_open(&request, &source->journal, err) < 0)
+		return -1;
+	if (fcntl(source->journal.fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_sys(err, errno, "cannot read the journal");
+	log_reader_init_pipe(&source->reader, source->journal.fd);
+	source->is_journal = true;
+	source->open = true;
+	return 0;
+}
+
+static int source_open(struct source *source, struct container *container,
+		       const struct container_logs_opts *opts, struct err *err)
 {
 	const json_t *log = json_object_get(container->create, KEY_LOG);
 	const char *driver = json_get_string(log, "k8s-file", KEY_DRIVER, NULL);
@@ -68,20 +95,18 @@ static int source_open(struct source *source, struct container *container, struc
 	const char *name = FILE_LOG;
 	int dir_fd = container->dir_fd;
 
-	*source = (struct source){ .container = container, .dir_fd = -1, .connection_fd = -1 };
+	*source = (struct source){ .container = container,
+				   .journal = JOURNAL_READER_INIT,
+				   .dir_fd = -1,
+				   .connection_fd = -1 };
 	if (container->create == NULL)
 		return err_set(err, ERR_CORRUPT,
 			       "cannot read the log of container '%s': its record is damaged",
 			       container->id.text);
 	int number = log_driver_parse(driver);
 
-	if (number == LOG_JOURNALD) {
-		err_set(err, ERR_UNSUPPORTED,
-			"cannot read the log of container '%s': it is in the journal, which has a "
-			"program of its own to be read",
-			container->name);
-		return err_hint(err, "journalctl CONTAINER_ID_FULL=%s", container->id.text);
-	}
+	if (number == LOG_JOURNALD)
+		return source_open_journal(source, opts, err);
 	if (number != LOG_K8S_FILE && number != LOG_JSON_FILE)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "container '%s' is using the '%s' log driver, cannot read logs",
@@ -110,6 +135,8 @@ static void source_release(struct source *source)
 	free(source->tail);
 	if (source->open)
 		log_reader_release(&source->reader);
+	if (source->is_journal)
+		journal_release(&source->journal);
 	fd_close(&source->dir_fd);
 	fd_close(&source->connection_fd);
 }
@@ -121,6 +148,8 @@ static int source_read(struct logs *logs, struct source *source, struct log_reco
 	for (;;) {
 		int status = log_reader_next(&source->reader, record, err);
 
+		if (status == 0 && source->reader.pipe_ended)
+			return journal_result(&source->journal, err);
 		if (status <= 0)
 			return status;
 		if (logs->opts->since_ns != 0 && record->time_ns < logs->opts->since_ns)
@@ -282,6 +311,18 @@ static int source_connect(struct engine *engine, struct source *source, struct e
 	return 0;
 }
 
+/* The journal does not know that the container has ended. */
+static void source_settle(struct source *source)
+{
+	if (source->is_journal && source->connection_fd < 0 && !source->restarting)
+		journal_end(&source->journal);
+}
+
+static bool is_open_journal(const struct source *source)
+{
+	return source->is_journal && !source->reader.pipe_ended;
+}
+
 static int start_following(struct logs *logs, struct engine *engine, struct err *err)
 {
 	logs->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -290,10 +331,11 @@ static int start_following(struct logs *logs, struct engine *engine, struct err 
 	for (size_t i = 0; i < logs->count; i++) {
 		struct source *source = &logs->sources[i];
 
-		if (watch(logs, source->reader.dir_fd, err) < 0)
+		if (!source->is_journal && watch(logs, source->reader.dir_fd, err) < 0)
 			return -1;
 		if (source_connect(engine, source, err) < 0)
 			return -1;
+		source_settle(source);
 	}
 	return 0;
 }
@@ -323,10 +365,16 @@ static int wait_for_more(struct logs *logs, struct engine *engine, struct pollfd
 	int running = 0;
 
 	fds[0] = (struct pollfd){ .fd = logs->watch_fd, .events = POLLIN };
-	for (size_t i = 0; i < logs->count; i++)
-		fds[i + 1] =
-			(struct pollfd){ .fd = logs->sources[i].connection_fd, .events = POLLIN };
-	if (poll(fds, logs->count + 1, wait_ms(logs)) < 0 && errno != EINTR)
+	for (size_t i = 0; i < logs->count; i++) {
+		const struct source *source = &logs->sources[i];
+
+		fds[i + 1] = (struct pollfd){ .fd = source->connection_fd, .events = POLLIN };
+		fds[logs->count + i + 1] = (struct pollfd){
+			.fd = is_open_journal(source) ? source->journal.fd : -1,
+			.events = POLLIN,
+		};
+	}
+	if (poll(fds, 2 * logs->count + 1, wait_ms(logs)) < 0 && errno != EINTR)
 		return err_sys(err, errno, "cannot wait for the log");
 	while (read(logs->watch_fd, events, sizeof(events)) > 0)
 		;
@@ -341,11 +389,11 @@ static int wait_for_more(struct logs *logs, struct engine *engine, struct pollfd
 		if (source->connection_fd < 0 && (was_up || source->restarting) &&
 		    source_connect(engine, source, err) < 0)
 			return -1;
+		source_settle(source);
 		running += source->connection_fd >= 0 || source->restarting;
 	}
-	if (logs->opts->until_ns != 0 && time_now_ns() >= logs->opts->until_ns)
-		running = 0;
-	return running;
+	logs->over = logs->opts->until_ns != 0 && time_now_ns() >= logs->opts->until_ns;
+	return logs->over ? 0 : running;
 }
 
 static bool any_running(const struct logs *logs)
@@ -357,9 +405,18 @@ static bool any_running(const struct logs *logs)
 	return false;
 }
 
+static bool any_journal(const struct logs *logs)
+{
+	for (size_t i = 0; i < logs->count && !logs->over; i++) {
+		if (is_open_journal(&logs->sources[i]))
+			return true;
+	}
+	return false;
+}
+
 static int follow(struct logs *logs, struct engine *engine, struct err *err)
 {
-	cleanup_free struct pollfd *fds = xcalloc(logs->count + 1, sizeof(*fds));
+	cleanup_free struct pollfd *fds = xcalloc(2 * logs->count + 1, sizeof(*fds));
 	bool running = any_running(logs);
 
 	/* what was written since the connections were made, and what comes before the ends */
@@ -368,7 +425,7 @@ static int follow(struct logs *logs, struct engine *engine, struct err *err)
 
 		if (give_all(logs, err) < 0)
 			return -1;
-		if (!running)
+		if (!running && !any_journal(logs))
 			return 0;
 		if (logs->line(logs->arg, NULL) < 0)
 			return 0;
@@ -384,7 +441,7 @@ static int logs_run(struct logs *logs, struct engine *engine, struct container *
 		    struct err *err)
 {
 	for (size_t i = 0; i < logs->count; i++) {
-		if (source_open(&logs->sources[i], containers[i], err) < 0)
+		if (source_open(&logs->sources[i], containers[i], logs->opts, err) < 0)
 			return -1;
 	}
 	/* before the files are read, so that nothing is missed in between */

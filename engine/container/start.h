@@ -36,6 +36,8 @@ struct start {
 	struct runtime_plan *plan;
 	struct runtime_userns userns;
 	struct cgroup cgroup;
+	bool cgroup_by_monitor; /* a scope of systemd: start_make_scope() makes it */
+	bool cgroup_apart;	/* the init has to be moved into it */
 
 	struct network_mode mode;
 	struct port_mappings ports;
@@ -82,7 +84,10 @@ int start_prepare_rootfs(struct start *start, struct err *err);
 int start_read_extra(struct start *start, struct err *err);
 /** run_fd and run_path: the container's directory in the runtime directory, made when missing. */
 int start_open_run_dir(struct start *start, struct err *err);
+/** Only where it needs no systemd; else start->cgroup_by_monitor is set. */
 int start_make_cgroup(struct start *start, struct err *err);
+/** The rest of it, in the process that becomes the monitor: systemd puts that into the scope. */
+int start_make_scope(struct start *start, struct err *err);
 int start_read_network(struct start *start, struct err *err);
 
 /* start_views.c */

@@ -248,18 +248,45 @@ static void monitor_start_release(struct monitor_start *monitor)
 	free(monitor->program);
 }
 
+/* A scope is made from here, because systemd puts the calling process into it. Its descriptor is ours alone, the rest is seen by the parent. */
+static int enter_scope(struct monitor_start *monitor, struct err *err)
+{
+	struct start *start = monitor->start;
+
+	if (!start->cgroup_by_monitor)
+		return 0;
+
+	int status = start_make_scope(start, err);
+	monitor->fds.cgroup_fd = TAKE_FD(start->cgroup.dir_fd);
+	monitor->config.cgroup_path = start->cgroup.path;
+	if (!start->cgroup_apart)
+		monitor->io.cgroup_fd = monitor->fds.cgroup_fd;
+	return status;
+}
+
+/* The init waits for its maps meanwhile: nothing of the container has run yet. */
+static int move_init(struct monitor_start *monitor, pid_t pid, struct err *err)
+{
+	const struct cgroup cgroup = { monitor->start->cgroup.path, monitor->fds.cgroup_fd };
+
+	return monitor->start->cgroup_apart ? cgroup_attach(&cgroup, pid, err) : 0;
+}
+
 /* The life of the fork until it is the monitor. */
 static int become_monitor(void *arg)
 {
 	struct monitor_start *monitor = arg;
 	struct start *start = monitor->start;
 	struct err err = { 0 };
-	pid_t pid;
+	pid_t pid = 0;
 	int status;
 
 	setsid();
-	if (runtime_clone(start->plan, &monitor->io, &start->sync, &pid, &monitor->fds.init_pid_fd,
-			  &err) < 0) {
+	if (enter_scope(monitor, &err) < 0 ||
+	    runtime_clone(start->plan, &monitor->io, &start->sync, &pid, &monitor->fds.init_pid_fd,
+			  &err) < 0 ||
+	    move_init(monitor, pid, &err) < 0) {
+		/* an init without a monitor ends when the conversation is closed */
 		pid = 0;
 		report(monitor->report_fd, &pid, sizeof(pid));
 		report(monitor->report_fd, &err, sizeof(err));

@@ -311,8 +311,28 @@ bool container_has_limits(const struct container *container)
 	return any;
 }
 
-int start_make_cgroup(struct start *start, struct err *err)
+static int make_scope(struct start *start, const struct cgroup_limits *limits, bool pids_default,
+		      const char *name, struct err *err)
 {
+	enum cgroup_manager manager = (enum cgroup_manager)start->engine->options.cgroup_manager;
+	const char *parent =
+		json_get_string(start->container->create, NULL, KEY_CGROUP, KEY_PARENT, NULL);
+
+	if (cgroup_create_scope(parent, name, limits, pids_default, start->cgroup_apart,
+				&start->cgroup, err) == 0)
+		return 0;
+	/* nobody has asked for this way: what needs no cgroup works without one, as where there is no systemd */
+	if (manager != CGROUP_MANAGER_AUTO || err->kind != ERR_UNAVAILABLE || parent != NULL ||
+	    container_has_limits(start->container))
+		return -1;
+	debug("no cgroup, ignoring: %s", err->msg);
+	start->cgroup_apart = false;
+	return 0;
+}
+
+static int make_cgroup(struct start *start, bool in_monitor, struct err *err)
+{
+	enum cgroup_manager manager = (enum cgroup_manager)start->engine->options.cgroup_manager;
 	const json_t *create = start->container->create;
 	const char *mode = json_get_string(create, "enabled", KEY_CGROUP, KEY_MODE, NULL);
 	const char *parent = json_get_string(create, NULL, KEY_CGROUP, KEY_PARENT, NULL);
@@ -324,16 +344,35 @@ int start_make_cgroup(struct start *start, struct err *err)
 	if (str_equal(mode, "disabled"))
 		return 0;
 	if (str_equal(mode, "split")) {
-		if (cgroup_split(&own, err) < 0)
+		if (!in_monitor && cgroup_split(&own, err) < 0)
 			return -1;
 		parent = own;
+		manager = CGROUP_MANAGER_CGROUPFS;
 	}
+	start->cgroup_by_monitor = cgroup_wants_scope(manager, parent);
+	if (start->cgroup_by_monitor != in_monitor)
+		return 0;
 	container_read_limits(json_object_get(create, KEY_LIMITS), &limits, &pids_default);
 	cleanup_free char *name = xasprintf("dhow-%s", start->container->id.text);
-	status = cgroup_create((enum cgroup_manager)start->engine->options.cgroup_manager, parent,
-			       name, &limits, pids_default, &start->cgroup, err);
+	if (in_monitor) {
+		start->cgroup_apart = str_equal(mode, "no-conmon");
+		status = make_scope(start, &limits, pids_default, name, err);
+	} else {
+		status = cgroup_create(manager, parent, name, &limits, pids_default, &start->cgroup,
+				       err);
+	}
 	cgroup_limits_release(&limits);
 	return status;
+}
+
+int start_make_cgroup(struct start *start, struct err *err)
+{
+	return make_cgroup(start, false, err);
+}
+
+int start_make_scope(struct start *start, struct err *err)
+{
+	return start->cgroup_by_monitor ? make_cgroup(start, true, err) : 0;
 }
 
 /* ---- network ---- */

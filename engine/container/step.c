@@ -118,7 +118,10 @@ static int prepare(struct start *start, struct err *err)
 		return -1;
 	if (start_open_run_dir(start, err) < 0)
 		return -1;
-	if (start_make_cgroup(start, err) < 0)
+	/* nobody pauses a step or looks at its statistics: a scope, which costs more than most steps, is for limits only */
+	if (start_make_cgroup(start, err) < 0 ||
+	    (start->cgroup_by_monitor && container_has_limits(start->container) &&
+	     start_make_scope(start, err) < 0))
 		return -1;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "cannot make a pipe");

@@ -9,6 +9,7 @@
 
 #include "engine/monitor/monitor_datagram.h"
 #include "engine/monitor/monitor_sys.h"
+#include "rootless/journal.h"
 
 #include <string.h>
 
@@ -20,7 +21,7 @@ void monitor_journal_write(struct monitor_log *log, bool is_stderr, const char *
 	static const char head[] = "MESSAGE=";
 	static const char out[] = "\nPRIORITY=6\n";
 	static const char errors[] = "\nPRIORITY=3\n";
-	static const char part[] = "CONTAINER_PARTIAL_MESSAGE=true\n";
+	static const char part[] = JOURNAL_PART_FIELD "=true\n";
 	const char *fields = log->journal_fields == NULL ? "" : log->journal_fields;
 	struct iovec iov[] = {
 		{ (char *)head, sizeof(head) - 1 },
@@ -44,4 +45,21 @@ void monitor_journal_write(struct monitor_log *log, bool is_stderr, const char *
 		data += line;
 		length -= line;
 	}
+}
+
+void monitor_journal_end(struct monitor_log *log, const char *container_id)
+{
+	static const char head[] = "MESSAGE=the log of the container is complete\nPRIORITY=7\n"
+				   "SYSLOG_IDENTIFIER=dhow\n" JOURNAL_END_FIELD "=";
+	static const char newline[] = "\n";
+	struct iovec iov[] = {
+		{ (char *)head, sizeof(head) - 1 },
+		{ (char *)container_id, strlen(container_id) },
+		{ (char *)newline, 1 },
+	};
+	const struct msghdr message = { .msg_iov = iov,
+					.msg_iovlen = sizeof(iov) / sizeof(iov[0]) };
+
+	/* who waits for it waits in vain, but not for long */
+	(void)monitor_datagram_send(log->dir_fd, &message, &journal);
 }

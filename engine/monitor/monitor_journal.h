@@ -11,4 +11,7 @@
 void monitor_journal_write(struct monitor_log *log, bool is_stderr, const char *data,
 			   size_t length);
 
+/** One last entry, which has the container's id in JOURNAL_END_FIELD: `logs` knows by it that nothing is on its way any more. */
+void monitor_journal_end(struct monitor_log *log, const char *container_id);
+
 #endif

@@ -6,6 +6,7 @@
  * table. The order of the slots is the order of handling: clients before output, so that a client that is there when the program starts
  * gets its first byte.
  */
+#include "engine/monitor/monitor_journal.h"
 #include "engine/monitor/monitor_state.h"
 
 #include "engine/monitor/monitor_record.h"
@@ -242,6 +243,8 @@ enum monitor_after monitor_loop(struct monitor *monitor)
 		int ready;
 
 		if ((state == STATE_DRAINING || state == STATE_LINGERING) && drain(monitor)) {
+			if (monitor->log.driver == LOG_JOURNALD)
+				monitor_journal_end(&monitor->log, monitor->config->container_id);
 			state = handle(monitor, state, EVENT_DRAINED, 0);
 			continue;
 		}

@@ -264,14 +264,11 @@ static void join_and_clone(struct exec_state *state, struct join_result *result)
 	if (state->proc_fd >= 0 && program_write_proc(&state->program, state->proc_fd, err) < 0)
 		return;
 	if (state->cgroup_fd >= 0) {
-		/* the kernel wants rights at the ancestor of both cgroups, which nobody has between two login sessions */
-		r = fd_write_file(state->cgroup_fd, "cgroup.procs", "0");
-		if (r < 0 && (state->exec->cgroup_required || (r != -EACCES && r != -EPERM))) {
-			err_sys(err, -r, "cannot join the container's cgroup");
-			err_hint(err, "Call exec from the login session or service that started "
-				      "the container.");
+		const struct cgroup cgroup = { (char *)state->exec->cgroup_path, state->cgroup_fd };
+
+		r = cgroup_attach(&cgroup, getpid(), err);
+		if (r < 0 && (state->exec->cgroup_required || err->kind != ERR_DENIED))
 			return;
-		}
 	}
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (setns(state->exec->init_pid_fd, state->namespaces) < 0) {
