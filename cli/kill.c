@@ -31,7 +31,8 @@ static int kill_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	};
 	int number;
 
-	if (parse_signal(opts->signal, &number) < 0)
+	/* "-9" and "-HUP", as the kill of shells has them; podman takes them too */
+	if (parse_signal(opts->signal + (opts->signal[0] == '-'), &number) < 0)
 		return err_set(err, ERR_USAGE,
 			       "invalid signal: %s (-s, --signal takes a name or a number)",
 			       opts->signal);

@@ -62,7 +62,8 @@ static int create_from_directory(struct create *create, const char *text, struct
 	create->rootfs_overlay = str_ends_with(text, ":O");
 	if (str_ends_with(text, ":idmap"))
 		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --rootfs '%s': the option 'idmap' is not supported",
+			       "cannot use --rootfs '%s': the kernel lets only the owner of a file "
+			       "system, who is root, map its ids",
 			       text);
 	cleanup_free char *path = xstrndup(text, create->rootfs_overlay ? length - 2 : length);
 	create->rootfs_path = realpath(path, NULL);

@@ -333,6 +333,12 @@ static int with_options(struct create *create, json_t *health_take, struct err *
 			health = json_object();
 		json_put(health, KEY_TEST, test);
 	}
+	/* podman's sentence, which scripts look for */
+	if (health == NULL && opts->health_on_failure != NULL &&
+	    !str_equal(opts->health_on_failure, "none"))
+		return err_set(err, ERR_USAGE,
+			       "cannot set on-failure action to %s without a health check",
+			       opts->health_on_failure);
 	if (health == NULL && given != NULL)
 		return err_set(err, ERR_USAGE,
 			       "%s needs a health check: give --health-cmd, there is none yet",

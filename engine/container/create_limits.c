@@ -253,6 +253,17 @@ int create_limits(struct create *create, struct err *err)
 	if (opts->cgroup_parent != NULL &&
 	    (strstr(opts->cgroup_parent, "..") != NULL || *opts->cgroup_parent == '\0'))
 		return err_set(err, ERR_USAGE, "invalid --cgroup-parent '%s'", opts->cgroup_parent);
+	const bool limited = opts->memory != NULL || opts->memory_reservation != NULL ||
+			     opts->cpus != NULL || opts->cpu_quota != 0 || opts->cpu_shares != 0 ||
+			     opts->cpuset_cpus != NULL || opts->cpuset_mems != NULL ||
+			     opts->pids_limit != NULL || opts->blkio_weight != NULL ||
+			     files.count > 0 || opts->cgroup_parent != NULL;
+	if (str_equal(mode, "disabled") && limited) {
+		err_set(err, ERR_USAGE,
+			"--cgroups disabled excludes limits such as --memory, --cpus, "
+			"--pids-limit, and --cgroup-parent");
+		return err_hint(err, "Leave one of them out.");
+	}
 	if (opts->cgroup_parent != NULL && str_equal(mode, "split"))
 		return err_set(err, ERR_USAGE,
 			       "--cgroups split and --cgroup-parent exclude each "

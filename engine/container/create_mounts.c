@@ -231,6 +231,16 @@ int create_add_mount(struct create *create, struct create_mount *mount_take, str
 	return 0;
 }
 
+/* Scripts put their lists of options together: the same one twice is one, as podman has it. */
+static bool was_given_before(const struct strv *texts, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (str_equal(texts->items[i], texts->items[index]))
+			return true;
+	}
+	return false;
+}
+
 static int user_mounts(struct create *create, struct err *err)
 {
 	static const struct {
@@ -247,6 +257,8 @@ static int user_mounts(struct create *create, struct err *err)
 		for (size_t i = 0; i < texts->count; i++) {
 			struct create_mount mount;
 
+			if (was_given_before(texts, i))
+				continue;
 			int rc = kinds[k].parse(create, texts->items[i], &mount, err);
 			if (rc < 0 || (rc == 0 && create_add_mount(create, &mount, err) < 0))
 				return -1;

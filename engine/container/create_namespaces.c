@@ -42,6 +42,14 @@ static int namespace_join(struct create *create, const char *kind, const char *n
 	if (container_get(create->engine, name, &other, err) < 0)
 		return err_wrap(err, "cannot join the %s namespace", kind);
 
+	const char *ipc = json_get_string(other->create, "shareable", "asked", "ipc", NULL);
+	if (str_equal(kind, "ipc") && (str_equal(ipc, "private") || str_equal(ipc, "none"))) {
+		err_set(err, ERR_DENIED,
+			"cannot join the ipc namespace of container '%s': it is not shareable",
+			name);
+		return err_hint(err, "Make that container with --ipc shareable, or without --ipc.");
+	}
+
 	const char *user = json_get_string(joins, NULL, "user", NULL);
 	if (user != NULL && !str_equal(user, other->id.text))
 		return err_set(err, ERR_UNSUPPORTED,

@@ -98,25 +98,34 @@ static int change_owner(void *arg, struct err *err)
 	return 0;
 }
 
-/* Files that we make belong to the caller, who is root of most containers: then nothing has to be done, and no process is started. */
+/*
+ * Files that we make belong to the caller, who is root of most containers: then nothing has to be done, and no process is started. Otherwise the
+ * owner is changed in the store's user namespace, where both the caller's id and every id of a container are mapped; in the container's own
+ * the file's present owner may have no number.
+ */
 static int give_to_owner(struct create *create, const json_t *item, int fd, struct err *err)
 {
+	const struct idmaps *store_maps;
 	const struct idmaps *maps = &create->maps;
-	struct owner owner = { fd, (uid_t)json_get_int(item, 0, KEY_SECRET_UID, NULL),
-			       (gid_t)json_get_int(item, 0, KEY_SECRET_GID, NULL) };
+	struct owner owner = { .fd = fd };
+	uint32_t uid = (uint32_t)json_get_int(item, 0, KEY_SECRET_UID, NULL);
+	uint32_t gid = (uint32_t)json_get_int(item, 0, KEY_SECRET_GID, NULL);
 	uint32_t host_uid = 0, host_gid = 0;
 
-	if (maps->uid.count == 0 && store_idmaps(create->engine->store, &maps, err) < 0)
+	if (store_idmaps(create->engine->store, &store_maps, err) < 0)
 		return -1;
-	if (idmap_to_host(&maps->uid, owner.uid, &host_uid) == 0 ||
-	    idmap_to_host(&maps->gid, owner.gid, &host_gid) == 0)
+	if (maps->uid.count == 0)
+		maps = store_maps;
+	if (idmap_to_host(&maps->uid, uid, &host_uid) == 0 ||
+	    idmap_to_host(&maps->gid, gid, &host_gid) == 0 ||
+	    idmap_to_inside(&store_maps->uid, host_uid, &owner.uid) == 0 ||
+	    idmap_to_inside(&store_maps->gid, host_gid, &owner.gid) == 0)
 		return err_set(err, ERR_USAGE,
 			       "cannot give secret '%s' to %u:%u: the container has no such ids",
-			       json_get_string(item, "", KEY_NAME, NULL), (unsigned)owner.uid,
-			       (unsigned)owner.gid);
+			       json_get_string(item, "", KEY_NAME, NULL), uid, gid);
 	if (host_uid == getuid() && host_gid == getgid())
 		return 0;
-	return userns_run(maps, change_owner, &owner, err);
+	return userns_run(store_maps, change_owner, &owner, err);
 }
 
 /* The environment is JSON on its way to the program. */
