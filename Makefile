@@ -60,7 +60,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
 
-.PHONY: deps-test all docs help check check-all check-includes unit corpus tests fuzz lint install deps demo bench clean force
+.PHONY: deps-test all docs help check check-all check-vm check-includes unit corpus tests fuzz lint install deps demo bench clean force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -69,7 +69,7 @@ all: $(LIBS) $(BINARIES)
 help:
 	@echo 'make                       build $(BUILD)/dhow and its helpers'
 	@echo 'make check [T=FILE]        tests that take about a minute; T= runs one file'
-	@echo 'make check-all             all tests'
+	@echo 'make check-all check-vm    all tests; those that need systemd, in a virtual machine (tests/vm.sh)'
 	@echo 'make unit [T=NAME]         unit tests; T=parse runs test-parse'
 	@echo 'make fuzz F=NAME           fuzz one parser with clang (FUZZ_ARGS=-max_total_time=60)'
 	@echo 'make check-includes lint   direction of includes; format and static checks'
@@ -168,9 +168,9 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	BUILD=$(BUILD) tests/demo.sh
 
-docs: all
-	tests/options-table.sh $(BUILD)/dhow >docs/options.md
+docs: all; tests/options-table.sh $(BUILD)/dhow >docs/options.md
 bench: all; BUILD=$(BUILD) tests/bench.sh
+check-vm: all; BUILD=$(BUILD) tests/vm.sh $(T)
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
 lint: check-includes
 	clang-format --dry-run -Werror $(SOURCES)
