@@ -128,8 +128,7 @@ static int attach_run(struct cli *cli, void *opts_, const struct strv *args, str
 		return -1;
 	if (container->state.status != CONTAINER_RUNNING)
 		return err_set(err, ERR_STATE,
-			       "cannot attach to container '%s': it is %s, and only a running one "
-			       "can be attached to",
+			       "you can only attach to running containers: container '%s' is %s",
 			       args->count > 0 ? args->items[0] : container->name,
 			       container_status_name((int)container->state.status));
 

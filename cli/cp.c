@@ -20,7 +20,7 @@ static int parse_end(struct cli *cli, const char *text, int stream_fd, struct co
 	cleanup_free char *name = NULL;
 
 	*ret = (struct copy_end){ .path = text, .stream_fd = -1 };
-	if (str_equal(text, "-")) {
+	if (str_equal(text, "-") || (stream_fd == STDIN_FILENO && str_equal(text, "/dev/stdin"))) {
 		ret->stream_fd = stream_fd;
 		return 0;
 	}
@@ -53,7 +53,12 @@ static int cp_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 		return err_hint(err, "Redirect stdout to a file or into tar.");
 	}
 	if (container_cp(cli->engine, &from, &to, opts, err) < 0)
-		return err_wrap(err, "cannot copy '%s' to '%s'", args->items[0], args->items[1]);
+		/* sentences that say all, and that scripts know */
+		return err->kind == ERR_NOT_FOUND || err->kind == ERR_EXISTS ||
+				       err->kind == ERR_UNSUPPORTED
+			       ? -1
+			       : err_wrap(err, "cannot copy '%s' to '%s'", args->items[0],
+					  args->items[1]);
 	return 0;
 }
 
@@ -62,8 +67,11 @@ static const struct opt cp_opts[] = {
 		"what goes into a container belongs to its user; =false: to whom it belonged"),
 	OPT_FLAG(0, "overwrite", struct container_cp_opts, overwrite,
 		 "let a directory be replaced by something else, and the other way round"),
+	OPT_FLAG(0, "pause", struct container_cp_opts, pause,
+		 "freeze containers that run until it is done"),
 	OPT_FLAG('q', "quiet", struct container_cp_opts, quiet, "print nothing, as always"),
-	OPT_REFUSED('L', "follow-link", "the last link of the source is always followed"), OPT_END
+	OPT_REFUSED('L', "follow-link", "the last link of the source is always followed"),
+	OPT_END
 };
 
 const struct cmd cmd_cp = {

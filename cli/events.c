@@ -187,7 +187,8 @@ static json_t *event_row(const json_t *event, bool no_trunc)
 	add_time(&time, time_ns);
 	event_text(event, no_trunc, &line);
 	strbuf_truncate(&line, line.length - 1);
-	json_put(row, "ID", format_id(member(event, "ID"), no_trunc));
+	/* --no-trunc is about the lines of its own */
+	json_put_string(row, "ID", member(event, "ID"));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		json_put_string(row, texts[i][0], member(event, texts[i][1]));
 	json_put_string(row, "Time", time.data);

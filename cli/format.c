@@ -15,9 +15,11 @@
 
 struct format {
 	const struct format_request *request;
+	struct template_rules rules;
 	struct template *template; /* NULL: JSON */
 	char *text;		   /* of the template */
 	bool heading;
+	bool columns; /* a table; what a template of the user's own prints stays as it is, tabs too */
 	bool docker;
 	bool lines; /* docker: JSON is one object a line */
 };
@@ -65,15 +67,20 @@ int format_new(const struct cli *cli, const struct format_request *request,
 	const char *table = asked != NULL ? str_after(asked, "table ") : NULL;
 
 	format->request = request;
+	format->rules = request->rules;
+	/* tables of our own say how they want their times */
+	format->rules.go_times = !cli->as_docker && asked != NULL;
 	format->docker = cli->as_docker;
 	/* "table" alone is the built-in one */
 	if (asked == NULL || str_equal(asked, "table") || *asked == '\0') {
 		strbuf_adds(&text, request->table != NULL ? request->table : "");
 		strbuf_addc(&text, '\n');
 		format->heading = !request->no_heading;
+		format->columns = true;
 	} else if (table != NULL) {
 		unescape(table, true, &text);
 		format->heading = !request->no_heading;
+		format->columns = true;
 	} else if (means_json(asked)) {
 		format->lines = cli->as_docker;
 		*ret_format = TAKE_PTR(format);
@@ -163,7 +170,7 @@ int format_rows(const struct format *format, const json_t *rows, struct err *err
 	json_t *row;
 
 	if (format->heading) {
-		struct template_rules rules = format->request->rules;
+		struct template_rules rules = format->rules;
 
 		rules.headers = true;
 		if (template_run(format->template, NULL, &rules, &text, err) < 0)
@@ -174,10 +181,12 @@ int format_rows(const struct format *format, const json_t *rows, struct err *err
 			format_json(row, 0);
 			continue;
 		}
-		if (template_run(format->template, row, &format->request->rules, &text, err) < 0)
+		if (template_run(format->template, row, &format->rules, &text, err) < 0)
 			return -1;
 	}
-	if (format->docker)
+	if (!format->columns)
+		strbuf_add(&out, text.data, text.length);
+	else if (format->docker)
 		table_align_as(text.data, DOCKER_COLUMN_MIN, DOCKER_COLUMN_GAP, &out);
 	else
 		table_align(text.data, &out);
@@ -193,7 +202,7 @@ int format_object(const struct format *format, const json_t *object, struct err 
 		format_json(object, 0);
 		return 0;
 	}
-	if (template_run(format->template, object, &format->request->rules, &out, err) < 0)
+	if (template_run(format->template, object, &format->rules, &out, err) < 0)
 		return -1;
 	(void)fwrite(out.data, 1, out.length, stdout);
 	return 0;

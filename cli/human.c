@@ -14,14 +14,14 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-static void size_text(uint64_t bytes, const char *between, int digits, char text[HUMAN_MAX])
+static void size_text(uint64_t bytes, int digits, const char *between, char text[HUMAN_MAX])
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
 	double value = (double)bytes;
 	size_t unit = 0;
 
 	/* what would be rounded to 1000 is one of the next */
-	while (value >= (digits == 3 ? 999.5 : 999.95) && unit + 1 < ARRAY_SIZE(units)) {
+	while (value >= (digits > 3 ? 999.95 : 999.5) && unit + 1 < ARRAY_SIZE(units)) {
 		value /= 1000;
 		unit++;
 	}
@@ -30,17 +30,17 @@ static void size_text(uint64_t bytes, const char *between, int digits, char text
 
 void human_size(uint64_t bytes, char text[HUMAN_MAX])
 {
-	size_text(bytes, "", 3, text);
+	size_text(bytes, 3, "", text);
 }
 
-void human_size_long(uint64_t bytes, char text[HUMAN_MAX])
+void human_size_precise(uint64_t bytes, char text[HUMAN_MAX])
 {
-	size_text(bytes, "", 4, text);
+	size_text(bytes, 4, "", text);
 }
 
 void human_size_spaced(uint64_t bytes, char text[HUMAN_MAX])
 {
-	size_text(bytes, " ", 3, text);
+	size_text(bytes, 3, " ", text);
 }
 
 void human_duration(int64_t ns, char text[HUMAN_MAX])

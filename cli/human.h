@@ -13,9 +13,9 @@ struct strbuf;
 
 /** "2.07MB": three digits, powers of 1000. */
 void human_size(uint64_t bytes, char text[HUMAN_MAX]);
-/** The same with four digits: "104.9MB". */
-void human_size_long(uint64_t bytes, char text[HUMAN_MAX]);
-/** Three, and a blank: "2.07 MB". */
+/** "2.068MB": four digits, as `stats`, `system df` and `image tree` show them. */
+void human_size_precise(uint64_t bytes, char text[HUMAN_MAX]);
+/** "2.07 MB": three digits and a blank. */
 void human_size_spaced(uint64_t bytes, char text[HUMAN_MAX]);
 /** "Less than a second", "5 seconds", "About an hour", "3 weeks": a time span without direction. */
 void human_duration(int64_t ns, char text[HUMAN_MAX]);

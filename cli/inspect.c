@@ -87,11 +87,11 @@ static int inspect_volume(struct cli *cli, const struct inspect_opts *opts, cons
 static const struct {
 	int (*inspect)(struct cli *cli, const struct inspect_opts *opts, const char *text,
 		       json_t **ret_object, struct err *err);
-	const char *missing;
+	const char *before, *after; /* around the name of what is not there */
 } kinds[] = {
-	[INSPECT_CONTAINER] = { inspect_container, "no such container" },
-	[INSPECT_IMAGE] = { inspect_image, "image not known" },
-	[INSPECT_VOLUME] = { inspect_volume, "no such volume" },
+	[INSPECT_CONTAINER] = { inspect_container, "no such container ", "" },
+	[INSPECT_IMAGE] = { inspect_image, "", ": image not known" },
+	[INSPECT_VOLUME] = { inspect_volume, "no such volume ", "" },
 };
 
 static json_t *inspect_one(struct cli *cli, const struct inspect_opts *opts, const char *text,
@@ -109,16 +109,22 @@ static json_t *inspect_one(struct cli *cli, const struct inspect_opts *opts, con
 			return found > 0 ? object : NULL;
 	}
 	if (opts->type == INSPECT_ALL)
-		err_set(err, ERR_NOT_FOUND, "no such object: '%s'", text);
+		err_set(err, ERR_NOT_FOUND, "no such object: \"%s\"", text);
 	else
-		err_set(err, ERR_NOT_FOUND, "no %s with name or id '%s' found: %s",
-			inspect_words[opts->type], text, kinds[opts->type].missing);
+		err_set(err, ERR_NOT_FOUND, "%s%s%s", kinds[opts->type].before, text,
+			kinds[opts->type].after);
 	return NULL;
 }
 
 static const struct template_alias inspect_aliases[] = {
-	{ "ID", "Id" },		{ "Src", "Source" }, { "Dst", "Destination" },
-	{ "ImageID", "Image" }, { NULL, NULL },
+	{ "ID", "Id" },
+	{ "Src", "Source" },
+	{ "Dst", "Destination" },
+	{ "ImageID", "Image" },
+	{ "Healthcheck", "Health" },
+	{ "HealthCheck", "Healthcheck" },
+	{ "SdNotifyMode", "sdNotifyMode" },
+	{ NULL, NULL },
 };
 
 static int add_all_volumes(struct cli *cli, struct strv *names, struct err *err)
@@ -164,7 +170,7 @@ static int inspect_run(struct cli *cli, void *opts_, const struct strv *args, st
 	const struct format_request request = {
 		.format = opts->format,
 		.no_heading = true,
-		.rules = { .aliases = inspect_aliases },
+		.rules = { .aliases = inspect_aliases, .absent = inspect_absent },
 	};
 	bool as_json = str_is_empty(opts->format);
 	int worst = 0;

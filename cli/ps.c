@@ -395,6 +395,12 @@ static const struct template_alias docker_headings[] = { { "ID", "CONTAINER ID" 
 static const struct template_alias ps_aliases[] = { { "ImageId", "ImageID" },
 						    { "PID", "Pid" },
 						    { NULL, NULL } };
+/* without --ns these are empty */
+static const struct template_absent ps_absent[] = {
+	{ "", NULL, "CGROUPNS", '"' }, { "", NULL, "IPC", '"' },    { "", NULL, "MNT", '"' },
+	{ "", NULL, "NET", '"' },      { "", NULL, "PIDNS", '"' },  { "", NULL, "USERNS", '"' },
+	{ "", NULL, "UTS", '"' },      { "", NULL, "Health", '"' }, { NULL, NULL, NULL, 0 },
+};
 
 static int print_rows(struct cli *cli, const struct ps_opts *opts, const struct format *format,
 		      const struct container_list *list, struct err *err)
@@ -499,7 +505,7 @@ static int ps_run(struct cli *cli, void *opts_, const struct strv *args, struct 
 	struct format_request request = {
 		.format = opts->format,
 		.no_heading = opts->no_heading,
-		.rules = { .aliases = ps_aliases, .heading = ps_headings },
+		.rules = { .aliases = ps_aliases, .absent = ps_absent, .heading = ps_headings },
 	};
 
 	if (opts->quiet && (opts->size || opts->namespaces))

@@ -26,7 +26,7 @@ static int push_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	return opts->digestfile != NULL ? output_file_digest(opts->digestfile, &digest, err) : 0;
 }
 
-static const char *const push_formats[] = { "oci", "v2s2", NULL };
+static const char *const push_formats[] = { "oci", "v2s2", "docker", NULL };
 static const char *const push_compressions[] = { "gzip", "zstd", NULL };
 
 #define T struct image_push_opts
@@ -45,7 +45,8 @@ static const struct opt push_opts[] = {
 		   "write the manifest's digest to this file"),
 	OPT_FLAG(0, "force-compression", T, force_compression,
 		 "compress anew what is compressed in another way"),
-	OPT_STRING_OF('f', "format", T, format, "FORMAT", push_formats, "oci or v2s2"),
+	OPT_STRING_OF('f', "format", T, format, "FORMAT", push_formats,
+		      "oci or v2s2 (which is docker)"),
 	OPT_FLAG('q', "quiet", T, quiet, "print no progress"),
 	OPT_FLAG(0, "remove-signatures", T, remove_signatures, "send no signatures, as always"),
 	OPT_STRING(0, "sign-by", T, sign.by, "FINGERPRINT", "sign the image by this key of GPG"),

@@ -26,8 +26,10 @@ static int rm_status(const struct err *err, int status)
 
 /* One that others need goes when these have gone: those that are left are tried again as long as that helps. */
 static int remove_selected(struct cli *cli, struct selection *selection,
-			   const struct container_rm_opts *opts, bool ignore)
+			   const struct container_rm_opts *given, bool ignore)
 {
+	struct container_rm_opts with_list = *given;
+	const struct container_rm_opts *opts = &with_list;
 	size_t left = selection->count;
 	bool progress = true;
 	int worst = 0;
@@ -40,7 +42,13 @@ static int remove_selected(struct cli *cli, struct selection *selection,
 		for (size_t i = 0; i < left; i++) {
 			struct selected *selected = &selection->items[i];
 			struct err one = { 0 };
+			cleanup_strv struct strv dependents = STRV_INIT;
+
+			with_list.ret_dependents = &dependents;
 			int status = container_remove(cli->engine, selected->container, opts, &one);
+
+			for (size_t other = 0; other < dependents.count; other++)
+				(void)printf("%s\n", dependents.items[other]);
 
 			if (status < 0 && one.kind == ERR_EXISTS && !last) {
 				struct selected moved = *selected;

@@ -97,9 +97,9 @@ static int save_to(struct cli *cli, const struct save_opts *opts,
 static int save_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	const struct save_opts *opts = opts_;
-	struct image_save_request request = { .output_fd = -1,
-					      .compress = opts->compress,
-					      .level = -1 };
+	struct image_save_request request = {
+		.output_fd = -1, .compress = opts->compress, .name = opts->output, .level = -1
+	};
 	struct saving saving = { NULL, NULL, 0 };
 	int format =
 		opts->format != NULL ? image_save_format_parse(opts->format) : SAVE_DOCKER_ARCHIVE;
@@ -179,12 +179,13 @@ static int load_from(struct cli *cli, const struct load_opts *opts, struct progr
 		return err_hint(err, "Use --input FILE, or redirect stdin.");
 	}
 	if (opts->input == NULL)
-		return image_load(cli->engine, STDIN_FILENO, NULL, progress, view, names, err);
+		return image_load(cli->engine, STDIN_FILENO, NULL, NULL, progress, view, names,
+				  err);
 	fd = open(opts->input, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "cannot open '%s'", opts->input);
-	return image_load(cli->engine, fd, S_ISDIR(st.st_mode) ? opts->input : NULL, progress, view,
-			  names, err);
+	return image_load(cli->engine, fd, S_ISDIR(st.st_mode) ? opts->input : NULL, opts->input,
+			  progress, view, names, err);
 }
 
 static int load_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)

@@ -77,7 +77,15 @@ static int start_run(struct cli *cli, void *opts_, const struct strv *args, stru
 		return -1;
 	if (opts->attach || opts->interactive)
 		return start_attached(cli, opts, args, &preserved, err);
-	return select_each(cli, &request, start_one, &preserved, err);
+	if (opts->select.all && args->count > 0)
+		return err_set(err, ERR_USAGE,
+			       "either start all containers or the container(s) provided in the "
+			       "arguments");
+
+	int status = select_each(cli, &request, start_one, &preserved, err);
+
+	/* 126 and 127 tell of a program that a command waits for: here nobody does */
+	return status > 125 ? 125 : status;
 }
 
 static const struct opt start_opts[] = {

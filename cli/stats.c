@@ -103,8 +103,8 @@ static char *pair(uint64_t first, uint64_t second)
 {
 	char first_text[HUMAN_MAX], second_text[HUMAN_MAX];
 
-	human_size_long(first, first_text);
-	human_size_long(second, second_text);
+	human_size_precise(first, first_text);
+	human_size_precise(second, second_text);
 	return xasprintf("%s / %s", first_text, second_text);
 }
 

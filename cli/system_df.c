@@ -25,7 +25,7 @@ static void put_size(json_t *row, const char *key, uint64_t bytes)
 {
 	char text[HUMAN_MAX];
 
-	human_size(bytes, text);
+	human_size_precise(bytes, text);
 	json_put_string(row, key, text);
 }
 
@@ -35,7 +35,7 @@ static json_t *part_row(const char *type, const struct disk_part *part)
 	char size[HUMAN_MAX];
 	uint64_t percent = part->bytes > 0 ? part->reclaimable_bytes * 100 / part->bytes : 0;
 
-	human_size(part->reclaimable_bytes, size);
+	human_size_precise(part->reclaimable_bytes, size);
 	cleanup_free char *reclaimable = xasprintf("%s (%" PRIu64 "%%)", size, percent);
 
 	json_put_string(row, "Type", type);
@@ -114,15 +114,25 @@ static json_t *image_row_of(const struct disk_image *item, int64_t now_ns)
 	return row;
 }
 
-static json_t *container_row_of(const struct disk_container *item, int64_t now_ns)
+static json_t *container_row_of(struct engine *engine, const struct disk_container *item,
+				int64_t now_ns)
 {
 	const struct container *container = item->container;
+	struct err ignored; /* a damaged one has no command */
+	cleanup_json json_t *summary = container_summary(engine, container, false, false, &ignored);
+	cleanup_strbuf struct strbuf command = STRBUF_INIT;
 	json_t *row = json_object();
 	char created[HUMAN_MAX];
+	json_t *word;
+	size_t i;
+
+	json_array_foreach (json_object_get(summary, "Command"), i, word)
+		strbuf_addf(&command, "%s%s", i > 0 ? " " : "", json_string_value(word) ?: "");
 
 	human_ago(container->created_ns, now_ns, created);
 	json_put(row, "ContainerID", format_id(container->id.text, false));
-	json_put_string(row, "Image", container->image_name != NULL ? container->image_name : "");
+	json_put(row, "Image", format_id(json_get_string(summary, "", "ImageID", NULL), false));
+	json_put_string(row, "Command", command.data);
 	json_put_int(row, "LocalVolumes", (int64_t)item->volumes);
 	put_size(row, "Size", item->bytes);
 	json_put_string(row, "Created", created);
@@ -149,8 +159,9 @@ static int print_verbose(struct cli *cli, const struct disk_usage *usage, struct
 	for (size_t i = 0; i < usage->images.total; i++)
 		json_array_append_new(images, image_row_of(&usage->image_items[i], now_ns));
 	for (size_t i = 0; i < usage->containers.total; i++)
-		json_array_append_new(containers,
-				      container_row_of(&usage->container_items[i], now_ns));
+		json_array_append_new(
+			containers,
+			container_row_of(cli->engine, &usage->container_items[i], now_ns));
 	for (size_t i = 0; i < usage->volumes.total; i++) {
 		const struct disk_volume *item = &usage->volume_items[i];
 		json_t *row = json_object();
@@ -165,8 +176,8 @@ static int print_verbose(struct cli *cli, const struct disk_usage *usage, struct
 			"{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
 			headings, images, err) < 0 ||
 	    print_table(cli, "Containers",
-			"{{.ContainerID}}\t{{.Image}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.Created}}\t"
-			"{{.Status}}\t{{.Names}}",
+			"{{.ContainerID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t"
+			"{{.Created}}\t{{.Status}}\t{{.Names}}",
 			headings, containers, err) < 0)
 		return -1;
 	return print_table(cli, "Local Volumes", "{{.VolumeName}}\t{{.Links}}\t{{.Size}}", headings,

@@ -31,12 +31,26 @@ struct template_alias {
 	const char *field;
 };
 
+/** A member of a Go struct that JSON leaves out when it is empty: templates may ask for it all the same. */
+struct template_absent {
+	const char *
+		parent; /* the field that leads to the object, "" for the one at the top; NULL: whichever */
+	const char *beside; /* a member that the object has: tells its type; NULL: no matter */
+	const char *name;   /* NULL ends the list */
+	char empty; /* what it is: '"' text, '0' number, 'f' false, '[' list, '{' map, 'n' nil */
+};
+
 struct template_rules {
 	const struct template_alias *aliases; /* NULL: none */
+	const struct template_absent *absent; /* NULL: none */
 	bool any_case; /* fields are found in upper or lower case: the JSON names are not the Go names (info) */
+	bool go_times; /* Created, StartedAt ... print as "2026-11-24 12:04:48.9 +0000 UTC", as podman's do; JSON of them does not */
 	bool headers; /* every field is its own heading: aliases of headers below, else "CREATED AT" for CreatedAt */
 	const struct template_alias *heading;
 };
+
+/** What the objects of `inspect` leave out; also those of `volume ls`. */
+extern const struct template_absent inspect_absent[];
 
 /** The member of an object where .Label looks first. */
 #define TEMPLATE_LABELS "-Labels"

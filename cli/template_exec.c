@@ -19,6 +19,12 @@ static const char *const map_keys[] = {
 	"GraphOptions", "graphOptions", "GraphStatus", "graphStatus", "registries", "Namespaces",
 };
 
+/* Keys whose texts are times. */
+static const char *const time_keys[] = {
+	"Created",    "CreatedAt",	"CreatedTime", "StartedAt",
+	"FinishedAt", "CheckpointedAt", "RestoredAt",  "UpdatedAt",
+};
+
 /* R13: "range 3" is what somebody may want, an output without end is not */
 #define RANGE_MAX 1000
 
@@ -81,13 +87,18 @@ static json_t *heading_of(const struct template_rules *rules, const char *name)
 	return json_text(text.data);
 }
 
-static bool leads_to_map(const char *key)
+static bool is_among(const char *key, const char *const *keys, size_t count)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(map_keys); i++) {
-		if (str_equal(map_keys[i], key))
+	for (size_t i = 0; i < count; i++) {
+		if (str_equal(keys[i], key))
 			return true;
 	}
 	return false;
+}
+
+static bool leads_to_map(const char *key)
+{
+	return is_among(key, map_keys, ARRAY_SIZE(map_keys));
 }
 
 /* Borrowed member, by its name, an alias, or in another case; *key is the name that it has. */
@@ -137,7 +148,43 @@ static json_t *time_method(const json_t *value, const char *name)
 	return NULL;
 }
 
-static int get_field(struct run *run, const struct value *from, const char *name, struct value *ret)
+/* The empty value of a member that JSON leaves out: 1, or 0 when the struct has none of that name. */
+static int get_absent(const struct run *run, const struct value *from, const char *parent,
+		      const char *name, struct value *ret)
+{
+	const struct template_absent *absent = run->rules->absent;
+
+	for (; absent != NULL && absent->name != NULL; absent++) {
+		if (!str_equal(absent->name, name) ||
+		    (absent->parent != NULL && !str_equal(absent->parent, parent)) ||
+		    (absent->beside != NULL && json_object_get(from->json, absent->beside) == NULL))
+			continue;
+		*ret = (struct value){ NULL, absent->empty == '{' };
+		switch (absent->empty) {
+		case '"':
+			ret->json = json_text("");
+			break;
+		case '0':
+			ret->json = json_integer(0);
+			break;
+		case 'f':
+			ret->json = json_false();
+			break;
+		case '[':
+			ret->json = json_array();
+			break;
+		case '{':
+			ret->json = json_object();
+			break;
+		}
+		return 1;
+	}
+	return 0;
+}
+
+/* @param parent  the field that led to `from`, "" at the top */
+static int get_field(struct run *run, const struct value *from, const char *parent,
+		     const char *name, struct value *ret)
 {
 	const char *key = name;
 
@@ -158,12 +205,17 @@ static int get_field(struct run *run, const struct value *from, const char *name
 		return 0;
 	}
 
+	if (member == NULL && json_is_object(from->json) &&
+	    get_absent(run, from, parent, name, ret) > 0)
+		return 0;
 	if (member == NULL && !from->is_map)
 		return err_set(run->err, ERR_USAGE,
 			       "template: %u:%u: executing at <.%s>: can't evaluate field %s in "
 			       "type %s",
 			       run->place.line, run->place.column, name, name, template_type(from));
-	*ret = (struct value){ json_incref(member), member != NULL && leads_to_map(key) };
+	*ret = (struct value){ json_incref(member), member != NULL && leads_to_map(key),
+			       run->rules->go_times &&
+				       is_among(key, time_keys, ARRAY_SIZE(time_keys)) };
 	return 0;
 }
 
@@ -202,8 +254,15 @@ static int walk_fields(struct run *run, const struct value *from, const struct s
 			return err_set(run->err, ERR_USAGE,
 				       "template: %u:%u: %s has arguments but is not a function",
 				       run->place.line, run->place.column, fields->items[i]);
+		/* a map knows nothing of its keys, a pointer to nothing has no members */
+		if (i > 0 && at.json == NULL && !run->rules->headers && run->rules->absent != NULL)
+			return err_set(run->err, ERR_USAGE,
+				       "template: %u:%u: nil pointer evaluating %s.%s",
+				       run->place.line, run->place.column, fields->items[i - 1],
+				       fields->items[i]);
 		if ((is_label ? call_label(run, &at, args, arg_count, &next)
-			      : get_field(run, &at, fields->items[i], &next)) < 0)
+			      : get_field(run, &at, i > 0 ? fields->items[i - 1] : "",
+					  fields->items[i], &next)) < 0)
 			return -1;
 		value_release(&at);
 		at = next;

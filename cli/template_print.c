@@ -8,6 +8,7 @@
 #include "cli/template_private.h"
 
 #include "base/json.h"
+#include "base/parse.h"
 #include "base/strbuf.h"
 
 #include <ctype.h>
@@ -118,8 +119,23 @@ static void print_json(const json_t *json, struct strbuf *out)
 	}
 }
 
+/* "2026-11-24T12:04:48.9Z" is "2026-11-24 12:04:48.9 +0000 UTC"; false for what is no such text. */
+static bool print_time(const char *text, struct strbuf *out)
+{
+	const char *t = text != NULL ? strchr(text, 'T') : NULL;
+	int64_t ns;
+
+	if (t == NULL || !str_ends_with(text, "Z") || parse_time(text, &ns) < 0)
+		return false;
+	strbuf_add(out, text, (size_t)(t - text));
+	strbuf_addf(out, " %.*s +0000 UTC", (int)(strlen(t) - 2), t + 1);
+	return true;
+}
+
 void template_print(const struct value *value, struct strbuf *out)
 {
+	if (value->is_time && print_time(json_string_value(value->json), out))
+		return;
 	if (value->json == NULL)
 		strbuf_adds(out, "<no value>");
 	else if (json_is_null(value->json) && value->is_map)

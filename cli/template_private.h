@@ -79,7 +79,8 @@ struct template
  */
 struct value {
 	json_t *json;
-	bool is_map; /* an object whose missing keys are no error */
+	bool is_map;  /* an object whose missing keys are no error */
+	bool is_time; /* a text of JSON that is a time in Go: it prints in another way */
 };
 
 /** True when a function has this name. */

@@ -53,7 +53,7 @@ static void print_layer(const struct image *image, size_t number, bool is_last,
 		strbuf_adds(&tops, tops.length > 0 ? ", " : " Top Layer of: ");
 		names_of(other, &tops);
 	}
-	human_size(layer->diff_bytes, size);
+	human_size_precise(layer->diff_bytes, size);
 	(void)printf("%s ID: %.12s Size: %6s%s\n", is_last ? "└──" : "├──",
 		     digest_hex(&layer->diff_id), size, tops.data);
 }
@@ -71,7 +71,7 @@ static void print_users(const struct image *image, const struct image_list *imag
 		    !share_layers(image, other, image->layer_count))
 			continue;
 		names_of(other, &names);
-		human_size(other->layers[other->layer_count - 1].diff_bytes, size);
+		human_size_precise(other->layers[other->layer_count - 1].diff_bytes, size);
 		(void)printf(" └── ID: %.12s Size: %6s Top Layer of: %s\n",
 			     digest_hex(&other->layers[other->layer_count - 1].diff_id), size,
 			     names.data);
@@ -85,7 +85,7 @@ static void print_tree(const struct tree_opts *opts, const struct image *image,
 	char size[HUMAN_MAX];
 
 	names_of(image, &names);
-	human_size(image->size_bytes, size);
+	human_size_precise(image->size_bytes, size);
 	(void)printf("Image ID: %.12s\nTags:     %s\nSize:     %s\n", digest_hex(&image->config),
 		     names.data, size);
 	if (image->layer_count == 0) {

@@ -96,8 +96,19 @@ static int version_run(struct cli *cli, void *opts_, const struct strv *args, st
 	}
 	if (format_new(cli, &request, &format, err) < 0)
 		return -1;
-	if (opts->format != NULL && !format_is_json(format))
+	if (opts->format != NULL && !format_is_json(format)) {
+		/* podman: without a server its name means the client, and so does no name at all */
+		if (!cli->as_docker) {
+			json_put(object, "Server", json_incref(json_object_get(object, "Client")));
+			cleanup_json json_t *client = version_json();
+			const char *key;
+			json_t *value;
+
+			json_object_foreach (client, key, value)
+				json_put(object, key, json_incref(value));
+		}
 		return format_object(format, object, err);
+	}
 	if (format_is_json(format)) {
 		json_object_del(object, "Server");
 		format_json(object, 0);

@@ -149,7 +149,7 @@ static int volume_ls_run(struct cli *cli, void *opts_, const struct strv *args, 
 		.format = opts->quiet ? "{{.Name}}" : opts->format,
 		.table = "{{.Driver}}\t{{.Name}}",
 		.no_heading = opts->no_heading,
-		.rules = { .heading = volume_headings },
+		.rules = { .heading = volume_headings, .absent = inspect_absent },
 	};
 	int status = 0;
 
@@ -224,16 +224,17 @@ static int remove_volume(struct cli *cli, const struct volume_rm_opts *opts, con
 	int found = volume_find(cli->engine->store, name, true, &volume, err);
 
 	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no volume with name '%s' found: no such volume",
-			       name);
+		return err_set(err, ERR_NOT_FOUND,
+			       "no volume with name \"%s\" found: no such volume", name);
 	if (found < 0 || container_uses_volume(cli->engine, volume->name, &users, err) < 0)
 		return -1;
 	if (users.count > 0 && !opts->force) {
 		cleanup_free char *list = strv_join(&users, ", ");
 
 		err_set(err, ERR_IN_USE,
-			"volume '%s' is being used by the following container(s): %s: volume is in "
-			"use",
+			"volume %s is being used by the following container(s): %s: volume is "
+			"being "
+			"used",
 			volume->name, list);
 		return err_hint(err, "Remove the container first, or say --force.");
 	}

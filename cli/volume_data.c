@@ -22,8 +22,8 @@ static int get_volume(struct cli *cli, const char *name, struct volume **ret, st
 	int found = volume_find(cli->engine->store, name, true, ret, err);
 
 	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no volume with name '%s' found: no such volume",
-			       name);
+		return err_set(err, ERR_NOT_FOUND,
+			       "no volume with name \"%s\" found: no such volume", name);
 	return found < 0 ? -1 : 0;
 }
 

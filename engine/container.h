@@ -336,6 +336,8 @@ int container_rename(struct engine *engine, struct container *container, const c
 struct container_rm_opts {
 	bool force, ignore, volumes, depend;
 	int64_t time_s; /* before SIGKILL with force; -1: the container's own (10) */
+	struct strv *
+		ret_dependents; /* gets the ids of those that were removed with depend; NULL: nobody asks */
 };
 /** Remove. Running: ERR_STATE unless force. Needed by others: ERR_EXISTS unless depend, which removes these first. Anonymous volumes go with opts->volumes or when it was made with --rm. */
 int container_remove(struct engine *engine, struct container *container,

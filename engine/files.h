@@ -41,6 +41,7 @@ struct container_cp_opts {
 	int archive; /* 1 (default): what goes in belongs to the container's user; 0: to whom it belonged */
 	bool overwrite; /* a directory may be replaced by something else, and the other way round */
 	bool quiet;
+	bool pause; /* containers that run are frozen meanwhile */
 };
 /**
  * cp: a file to a file or into a directory, a directory into a directory or to a new name, "DIR/." its content only. The last link of the
@@ -110,6 +111,7 @@ struct image_save_request {
 	size_t count;
 	int output_fd;	  /* of an archive */
 	const char *path; /* of a directory, made if it is not there */
+	const char *name; /* of the file or directory, for the event; NULL: none */
 	bool compress;	  /* of docker-dir: layers by gzip */
 	int manifest;	  /* enum layout_format of push; 0: as it is */
 	int compression;  /* enum layout_compression of push; 0: as it is */
@@ -169,10 +171,12 @@ int registry_logout(struct engine *engine, const char *registry, const char *aut
 
 /**
  * All images of an archive (archive_fd), or of a directory (path).
+ * @param name       of the file or directory, for the event; NULL: none
  * @param ret_names  the names of those that came, or "sha256:ID" for one without
  */
-int image_load(struct engine *engine, int archive_fd, const char *path, progress_function progress,
-	       void *progress_arg, struct strv *ret_names, struct err *err);
+int image_load(struct engine *engine, int archive_fd, const char *path, const char *name,
+	       progress_function progress, void *progress_arg, struct strv *ret_names,
+	       struct err *err);
 
 /* ---- diff ------------------------------------------------------------------------------------------------------------- */
 

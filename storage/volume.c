@@ -194,7 +194,9 @@ int volume_create(struct store *store, const char *name, const struct strv *labe
 	    staging_publish(store, &staging, volumes_fd, name, false, err) < 0) {
 		staging_discard(store, &staging);
 		if (err->kind == ERR_EXISTS)
-			return err_set(err, ERR_EXISTS, "volume '%s' exists already", name);
+			return err_set(err, ERR_EXISTS,
+				       "volume with name %s already exists: volume already exists",
+				       name);
 		return err_wrap(err, "cannot create volume '%s' in '%s'", name, store->root_path);
 	}
 	if (!anonymous && fsync(volumes_fd) < 0)

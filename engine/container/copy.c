@@ -33,11 +33,9 @@ static int make_directory(int dir_fd, const char *name, bool replace_kind, struc
 	if (mkdirat(dir_fd, name, 0700) < 0) {
 		if (errno != EEXIST || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_sys(err, errno, "cannot make directory '%s'", name);
-		if (!S_ISDIR(st.st_mode) && !replace_kind) {
-			err_set(err, ERR_EXISTS,
-				"cannot overwrite non-directory '%s' with a directory", name);
-			return err_hint(err, "Say --overwrite, or remove it first.");
-		}
+		if (!S_ISDIR(st.st_mode) && !replace_kind)
+			return err_set(err, ERR_EXISTS,
+				       "destination must be a directory when copying a directory");
 		if (!S_ISDIR(st.st_mode))
 			status = path_remove_tree(dir_fd, name);
 		if (status == 0 && !S_ISDIR(st.st_mode) && mkdirat(dir_fd, name, 0700) < 0)
@@ -170,6 +168,44 @@ static int copy_with_host(struct engine *engine, const struct copy_end *from,
 	return status;
 }
 
+/* Freeze one that runs, for as long as it is copied from or to. 1 it was frozen, 0 there was nothing to freeze, -1. */
+static int freeze(struct engine *engine, struct container *container, struct err *err)
+{
+	if (container == NULL || container_refresh(container, err) < 0)
+		return container == NULL ? 0 : -1;
+	if (container->state.status != CONTAINER_RUNNING)
+		return 0;
+	return container_pause(engine, container, true, err) < 0 ? -1 : 1;
+}
+
+static void thaw(struct engine *engine, struct container *container)
+{
+	struct err err = { 0 };
+
+	if (container_pause(engine, container, false, &err) < 0)
+		engine_warn(engine, "%s", err.msg);
+}
+
+static int copy_paused(struct engine *engine, const struct copy_end *from,
+		       const struct copy_end *to, const struct container_cp_opts *opts,
+		       struct err *err)
+{
+	struct container_cp_opts others = *opts;
+	int from_frozen = freeze(engine, from->container, err);
+	/* of the two ends of one container the second is frozen already */
+	int to_frozen = from_frozen < 0 ? -1 : freeze(engine, to->container, err);
+	int status = -1;
+
+	others.pause = false;
+	if (to_frozen >= 0)
+		status = container_cp(engine, from, to, &others, err);
+	if (from_frozen > 0)
+		thaw(engine, from->container);
+	if (to_frozen > 0)
+		thaw(engine, to->container);
+	return status;
+}
+
 int container_cp(struct engine *engine, const struct copy_end *from, const struct copy_end *to,
 		 const struct container_cp_opts *opts, struct err *err)
 {
@@ -183,6 +219,8 @@ int container_cp(struct engine *engine, const struct copy_end *from, const struc
 	if ((from->container != NULL && from->container->create == NULL) ||
 	    (to->container != NULL && to->container->create == NULL))
 		return err_set(err, ERR_CORRUPT, "cannot copy: the container is damaged");
+	if (opts->pause)
+		return copy_paused(engine, from, to, opts, err);
 	if (both || from->stream_fd >= 0 || to->stream_fd >= 0)
 		return copy_through_stream(engine, from, to, opts, err);
 	return copy_with_host(engine, from, to, opts, err);

@@ -31,13 +31,14 @@ int copy_source_on_host(const char *path, struct copy_source *ret, struct err *e
 /** Where a path leads: a directory that is there, or a name in one. */
 struct copy_place {
 	int dir_fd;
-	char *name;	      /* NULL: dir_fd is the directory that the path names */
-	bool wants_directory; /* "DIR/" */
+	char *name;		  /* NULL: dir_fd is the directory that the path names */
+	bool wants_directory;	  /* "DIR/" */
+	const char *path, *where; /* for messages; borrowed */
 };
 void copy_place_release(struct copy_place *place);
 #define COPY_PLACE_INIT                                                                            \
 	{                                                                                          \
-		-1, NULL, false                                                                    \
+		-1, NULL, false, NULL, NULL                                                        \
 	}
 int copy_place_inside(int root_fd, const char *path, const char *where, struct copy_place *ret,
 		      struct err *err);

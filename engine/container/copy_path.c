@@ -140,6 +140,8 @@ int copy_place_inside(int root_fd, const char *path, const char *where, struct c
 		return fail(errno, path, where, err);
 	ret->name = xstrdup(name);
 	ret->wants_directory = str_ends_with(path, "/");
+	ret->path = path;
+	ret->where = where;
 	return 0;
 }
 
@@ -148,13 +150,21 @@ int copy_place_on_host(const char *path, struct copy_place *ret, struct err *err
 {
 	cleanup_free char *parent = xstrdup(path);
 	char *slash;
+	struct stat st;
 
 	*ret = (struct copy_place)COPY_PLACE_INIT;
+	ret->path = path;
+	ret->where = "the host";
 	ret->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ret->dir_fd >= 0)
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR)
 		return fail(errno, path, "the host", err);
+	/* a device or a socket is not replaced */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "invalid destination: \"%s\" must be a directory or a regular file",
+			       path);
 	ret->wants_directory = str_ends_with(path, "/");
 	while (str_ends_with(parent, "/"))
 		parent[strlen(parent) - 1] = '\0';
@@ -176,9 +186,7 @@ int copy_target_name(const struct copy_place *place, const struct copy_source *s
 		return 0;
 	}
 	if (!source->is_directory && place->wants_directory)
-		return err_set(err, ERR_NOT_FOUND,
-			       "cannot copy a file to '%s/': there is no such directory",
-			       place->name);
+		return fail(ENOENT, place->path, place->where, err);
 	*ret_name = place->name;
 	return 0;
 }

@@ -216,8 +216,7 @@ static int find_target(void *arg, const struct container_tree *tree, struct err 
 
 	if (status == 0 && in->source == NULL && place.name != NULL)
 		status = err_set(err, ERR_NOT_FOUND,
-				 "\"%s\" could not be found on %s: a stream needs a directory",
-				 in->path, in->where);
+				 "destination must be a directory when copying from stdin");
 	if (status == 0)
 		status = untar_send(in->control_fd, place.dir_fd,
 				    own_fd >= 0 ? own_fd : in->init_fd, err);
@@ -368,6 +367,11 @@ static int unpack_into(struct stream *stream, int archive_fd, const struct copy_
 		*err = of_target;
 		status = -1;
 	}
+	/* what libarchive says of bytes that are no archive at all helps nobody */
+	if (status < 0 && source == NULL && err->kind == ERR_CORRUPT &&
+	    strstr(err->msg, "Unrecognized archive format") != NULL)
+		err_set(err, ERR_UNSUPPORTED,
+			"source must be a (compressed) tar archive when copying from stdin");
 	return status;
 }
 

@@ -362,9 +362,12 @@ static int apply_mounts(struct create *create, struct strv *made, struct err *er
 
 static int name_taken(const struct create *create, const struct object_id *owner, struct err *err)
 {
-	err_set(err, ERR_EXISTS, "the container name \"%s\" is already in use by %s", create->name,
-		owner->text);
-	return err_hint(err, "Remove that container first, choose another name, or use --replace.");
+	err_set(err, ERR_EXISTS,
+		"the container name \"%s\" is already in use by %s. You have to remove that "
+		"container to be "
+		"able to reuse that name: that name is already in use",
+		create->name, owner->text);
+	return err_hint(err, "Or choose another name, or use --replace.");
 }
 
 /* 1 and the owner when a living name is there. A name whose container is gone does not count. */

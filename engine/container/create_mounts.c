@@ -214,11 +214,28 @@ static int time_zone(struct create *create, struct err *err)
 	return 0;
 }
 
+static bool is_same(const struct create_mount *a, const struct create_mount *b)
+{
+	cleanup_free char *a_options = strv_join(&a->options, ",");
+	cleanup_free char *b_options = strv_join(&b->options, ",");
+
+	return str_equal(a->type, b->type) && a->source != NULL && b->source != NULL &&
+	       str_equal(a->source, b->source) && str_equal(a_options, b_options) &&
+	       a->read_only == b->read_only && a->no_copy == b->no_copy &&
+	       a->overlay == b->overlay && a->change_owner == b->change_owner &&
+	       a->subpath == NULL && b->subpath == NULL;
+}
+
 int create_add_mount(struct create *create, struct create_mount *mount_take, struct err *err)
 {
 	for (size_t i = 0; i < create->mount_count; i++) {
 		if (!str_equal(create->mounts[i].destination, mount_take->destination))
 			continue;
+		/* said twice, meant once */
+		if (is_same(&create->mounts[i], mount_take)) {
+			create_mount_release(mount_take);
+			return 0;
+		}
 		err_set(err, ERR_USAGE,
 			"two mounts have the destination '%s': duplicate mount destination",
 			mount_take->destination);

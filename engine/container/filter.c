@@ -241,7 +241,7 @@ static int check_restart_policy(struct engine *engine, struct filter_value *valu
 		if (str_equal(value->text, policies[i]))
 			return 0;
 	}
-	err_set(err, ERR_USAGE, "invalid filter value 'restart-policy=%s'", value->text);
+	err_set(err, ERR_USAGE, "%s invalid restart policy", value->text);
 	return err_hint(err, "Use no, on-failure, always or unless-stopped.");
 }
 

@@ -109,7 +109,8 @@ static int source_open(struct source *source, struct container *container,
 		return source_open_journal(source, opts, err);
 	if (number != LOG_K8S_FILE && number != LOG_JSON_FILE)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "container '%s' is using the '%s' log driver, cannot read logs",
+			       "container '%s': this container is using the '%s' log driver, "
+			       "cannot read logs",
 			       container->name, driver);
 	if (path != NULL) {
 		const char *slash = strrchr(path, '/');

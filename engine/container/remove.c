@@ -130,9 +130,9 @@ static int ensure_stopped(struct engine *engine, struct container *container,
 	if (!opts->force) {
 		err_set(err, ERR_STATE,
 			"cannot remove container %s as it is %s - running or paused containers "
-			"cannot be removed without force",
+			"cannot be removed without force: container state improper",
 			container->id.text, container_status_name((int)status));
-		return err_hint(err, "Stop it first, or use rm -f.");
+		return -1;
 	}
 	if (status == CONTAINER_PAUSED && container_pause(engine, container, false, err) < 0)
 		return -1;
@@ -153,6 +153,8 @@ static int check_dependents(struct engine *engine, const struct container *conta
 
 		if (found < 0 || (found > 0 && container_remove(engine, other, opts, err) < 0))
 			return -1;
+		if (found > 0 && opts->ret_dependents != NULL)
+			strv_add(opts->ret_dependents, ids.items[i]);
 	}
 	if (opts->depend || ids.count == 0)
 		return 0;
@@ -256,7 +258,8 @@ int container_rename(struct engine *engine, struct container *container, const c
 	if (container_name_read(names_fd, new_name, &owner) > 0) {
 		if (faccessat(containers_fd, owner.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			return err_set(err, ERR_EXISTS,
-				       "the container name \"%s\" is already in use by %s",
+				       "the container name \"%s\" is already in use by %s: that "
+				       "name is already in use",
 				       new_name, owner.text);
 		unlinkat(names_fd, escaped_new, 0); /* left by a crash */
 	}

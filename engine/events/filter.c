@@ -152,10 +152,15 @@ static bool test_label(const char *value, const json_t *event)
 }
 
 static const struct filter_name filter_names[] = {
-	{ "container", NULL, test_container }, { "event", check_event, test_event },
-	{ "image", NULL, test_image },	       { "label", NULL, test_label },
-	{ "network", NULL, test_network },     { "pod", NULL, test_pod },
-	{ "secret", NULL, test_secret },       { "type", check_type, test_type },
+	{ "container", NULL, test_container },
+	{ "event", check_event, test_event },
+	{ "status", check_event, test_event },
+	{ "image", NULL, test_image },
+	{ "label", NULL, test_label },
+	{ "network", NULL, test_network },
+	{ "pod", NULL, test_pod },
+	{ "secret", NULL, test_secret },
+	{ "type", check_type, test_type },
 	{ "volume", NULL, test_volume },
 };
 

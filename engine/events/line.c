@@ -160,9 +160,11 @@ void event_container_health(struct engine *engine, const struct container *conta
 
 void event_image(struct engine *engine, enum event_status status, const char *id, const char *name)
 {
-	const struct event event = {
-		.type = EVENT_TYPE_IMAGE, .status = status, .id = id, .name = name
-	};
+	const char *hex = id != NULL ? str_after(id, "sha256:") : NULL;
+	const struct event event = { .type = EVENT_TYPE_IMAGE,
+				     .status = status,
+				     .id = hex != NULL ? hex : id,
+				     .name = name };
 
 	engine_event(engine, &event);
 }

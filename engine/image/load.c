@@ -24,7 +24,7 @@ static void add_names(const struct image *image, struct strv *names)
 	strv_add_all(names, &image->names);
 }
 
-static int load_all(struct engine *engine, const struct archive *archive,
+static int load_all(struct engine *engine, const struct archive *archive, const char *name,
 		    progress_function progress, void *progress_arg, struct strv *ret_names,
 		    struct err *err)
 {
@@ -39,7 +39,7 @@ static int load_all(struct engine *engine, const struct archive *archive,
 		if (image_find_id(engine->store, image->manifest.text, &named, err) < 0)
 			return -1;
 		add_names(named != NULL ? named : image, ret_names);
-		event_image(engine, EVENT_LOAD, image->config.text, NULL);
+		event_image(engine, EVENT_LOAD, image->config.text, name);
 	}
 	return 0;
 }
@@ -57,8 +57,9 @@ static int load_plain_directory(struct engine *engine, const char *path, progres
 	return 0;
 }
 
-int image_load(struct engine *engine, int archive_fd, const char *path, progress_function progress,
-	       void *progress_arg, struct strv *ret_names, struct err *err)
+int image_load(struct engine *engine, int archive_fd, const char *path, const char *name,
+	       progress_function progress, void *progress_arg, struct strv *ret_names,
+	       struct err *err)
 {
 	struct archive archive = ARCHIVE_INIT;
 	cleanup_free char *absolute = path != NULL ? realpath(path, NULL) : NULL;
@@ -74,10 +75,13 @@ int image_load(struct engine *engine, int archive_fd, const char *path, progress
 	if (status == 0 && path != NULL)
 		status = trust_open_without_signatures(engine, "oci", absolute, err);
 	if (status == 0)
-		status = load_all(engine, &archive, progress, progress_arg, ret_names, err);
+		status = load_all(engine, &archive, name, progress, progress_arg, ret_names, err);
 	else if (path != NULL && err->kind == ERR_NOT_FOUND)
 		status = load_plain_directory(engine, absolute, progress, progress_arg, ret_names,
 					      err);
 	archive_release(engine, &archive);
+	/* scripts know the sentence */
+	if (status < 0 && err->kind == ERR_CORRUPT)
+		err_wrap(err, "payload does not match any of the supported image formats");
 	return status < 0 ? err_wrap(err, "cannot load images") : 0;
 }

@@ -30,7 +30,8 @@ int push_read_form(struct push *push, bool to_registry, struct err *err)
 	layout->compression = to_registry || opts->compress ? LAYOUT_GZIP : LAYOUT_AS_IS;
 	if (opts->format != NULL && str_equal(opts->format, "oci"))
 		layout->format = LAYOUT_OCI;
-	else if (opts->format != NULL && str_equal(opts->format, "v2s2"))
+	else if (opts->format != NULL &&
+		 (str_equal(opts->format, "v2s2") || str_equal(opts->format, "docker")))
 		layout->format = LAYOUT_DOCKER;
 	else if (opts->format != NULL)
 		return err_set(err, str_equal(opts->format, "v2s1") ? ERR_UNSUPPORTED : ERR_USAGE,

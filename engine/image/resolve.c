@@ -139,7 +139,6 @@ int image_get(struct engine *engine, const char *text, struct image **ret_image,
 	int found = image_resolve(engine, text, ret_image, err);
 
 	if (found == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image with name or id '%s': image not known",
-			       text);
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	return found < 0 ? -1 : 0;
 }

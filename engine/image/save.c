@@ -364,7 +364,8 @@ int image_save(struct engine *engine, const struct image_save_request *request, 
 	for (size_t i = 0; i < request->count; i++) {
 		layout_image_release(&save.images[i]);
 		if (status == 0)
-			event_image(engine, EVENT_SAVE, request->items[i].image->config.text, NULL);
+			event_image(engine, EVENT_SAVE, request->items[i].image->config.text,
+				    request->name);
 	}
 	layout_release(engine, &save.layout);
 	free(save.images);

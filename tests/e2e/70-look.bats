@@ -208,3 +208,45 @@ top_has() { [[ $(dhow top "$1") == *"$2"* ]]; }
 	has "$err" slirp4netns
 	run ! dhow network inspect $C
 }
+
+@test "templates find what JSON leaves out, print times as podman does, and keep their tabs" {
+	run_ok create --name $C --network none -v "$T:/host" $IMAGE
+	eq "$(dhow inspect -f '{{if .State.Health}}y{{else}}none{{end}} {{range .Mounts}}[{{.Name}}{{.Type}}]{{end}}' $C)" "none [bind]"
+	run_fails 125 inspect -f '{{.State.Health.Status}}' $C
+	[[ $(dhow inspect -f '{{.Created}}' $C) =~ ^[0-9-]{10}\ [0-9:.]+\ \+0000\ UTC$ ]]
+	[[ $(dhow inspect -f '{{json .Created}}' $C) =~ ^\"[0-9-]{10}T[0-9:.]+Z\"$ ]]
+	eq "$(dhow image inspect -f '{{.Config.User}}|{{.Config.Volumes}}|{{.Config.Healthcheck}}' $IMAGE)" "|map[]|<no value>"
+	eq "$(dhow ps -a --format '{{.Names}}\t{{.State}}' --filter name=$C)" "$C"$'\t'created
+	eq "$(dhow ps -a --noheading --format 'table {{.Names}}\t{{.Image}}x' --filter name=$C | tr -s ' ' _)" "${C}_$(dhow ps -a --format '{{.Image}}x' --filter name=$C)"
+	eq "$(dhow version --format '{{.Version}} {{.Server.Version}} {{.Client.Version}}' | tr ' ' '\n' | sort -u | wc -l)" 1
+	run_ok rm $C
+}
+
+@test "sentences and statuses that scripts know" {
+	run_ok run -d --name $C --network none $IMAGE sleep 1000
+	run_fails 125 cp "$T/none" $C:/tmp
+	eq "$(head -1 <<<"$err")" "Error: \"$T/none\" could not be found on the host: no such file or directory"
+	echo x >"$T/x"
+	run_fails 125 cp "$T/x" $C:/none/
+	eq "$(head -1 <<<"$err")" "Error: \"/none/\" could not be found on container $C: no such file or directory"
+	! dhow cp - $C:/tmp <"$T/x" 2>"$T/e" || false
+	has "$(cat "$T/e")" "source must be a (compressed) tar archive when copying from stdin"
+	run_fails 125 cp $C:/etc/passwd /dev/null
+	has "$err" 'invalid destination: "/dev/null" must be a directory or a regular file'
+	run_fails 2 rm $C
+	has "$err" "cannot be removed without force: container state improper"
+	run_ok create --name $C.2 --network container:$C $IMAGE /no/such
+	run_fails 125 start $C.2
+	id=$(dhow inspect -f '{{.Id}}' $C.2)
+	run_ok rm -f -t 0 --depend $C
+	has "$out" "$id"
+	run_ok volume create $C.v
+	run_fails 125 volume create $C.v
+	has "$err" "volume with name $C.v already exists: volume already exists"
+	run_ok run --rm --network none -v $C.v:/v -v $C.v:/v $IMAGE true
+	run_fails 125 run --rm --network none -v $C.v:/v -v "$T:/v" $IMAGE true
+	has "$err" "duplicate mount destination"
+	run_ok volume rm $C.v
+	run_fails 125 kill -s -BOGUS x
+	eq "$(head -1 <<<"$err")" "Error: invalid signal: -BOGUS"
+}

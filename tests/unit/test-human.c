@@ -35,6 +35,15 @@ static void test_size(void **state)
 		human_size_spaced(cases[i].bytes, text);
 		assert_string_equal(text, cases[i].spaced);
 	}
+
+	char text[HUMAN_MAX];
+
+	human_size_precise(25276026880, text);
+	assert_string_equal(text, "25.28GB");
+	human_size_precise(12, text);
+	assert_string_equal(text, "12B");
+	human_size_precise(999990, text);
+	assert_string_equal(text, "1MB");
 }
 
 static void test_duration(void **state)

@@ -11,7 +11,8 @@
 #include "cli/template.h"
 
 static const char document[] =
-	"{\"Id\":\"abc\",\"Name\":\"web\",\"Up\":true,\"Down\":false,\"N\":7,\"Zero\":0,\"F\":1.5,"
+	"{\"Id\":\"abc\",\"Created\":\"2026-11-24T12:04:48.9Z\",\"Name\":\"web\",\"Up\":true,"
+	"\"Down\":false,\"N\":7,\"Zero\":0,\"F\":1.5,"
 	"\"Null\":null,\"Empty\":\"\",\"List\":[\"a\",\"b\",\"c\"],\"Numbers\":[1,2,3],\"None\":[],"
 	"\"Labels\":{\"k\":\"v\",\"a.b\":\"dot\"},"
 	"\"Mounts\":[{\"Name\":\"v1\",\"RW\":true},{\"Name\":\"v2\",\"RW\":false}],"
@@ -196,6 +197,57 @@ static void test_rules(void **state)
 	assert_string_equal(out.data, "CONTAINER ID\tCREATED AT\tIMAGE ID\tk");
 }
 
+/* What Go leaves out of JSON is there for a template, with the empty value of its type. */
+static void test_absent(void **state)
+{
+	static const struct template_absent absent[] = {
+		{ "State", NULL, "Checked", 'n' }, { NULL, "RW", "Driver", '"' },
+		{ "", NULL, "Options", '{' },	   { "", NULL, "Paused", 'f' },
+		{ "", NULL, "Count", '0' },	   { "", NULL, "Words", '[' },
+		{ NULL, NULL, NULL, 0 },
+	};
+	static const char *const cases[][2] = {
+		{ "{{if .State.Checked}}y{{else}}n{{end}}", "n" },
+		{ "{{range .Mounts}}{{.Name}}{{.Driver}},{{end}}", "v1,v2," },
+		{ "{{.Options}} {{.Options.none}} {{.Paused}} {{.Count}} {{.Words}}",
+		  "map[] <no value> false 0 []" },
+	};
+	static const char *const wrong[] = { "{{.State.Checked.Status}}", "{{.State.Paused}}",
+					     "{{.Driver}}" };
+	const struct template_rules rules = { .absent = absent };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_strbuf struct strbuf out = STRBUF_INIT;
+		struct err err = { 0 };
+
+		if (run(cases[i][0], &rules, &out, &err) < 0)
+			fail_msg("%s: %s", cases[i][0], err.msg);
+		assert_string_equal(out.data, cases[i][1]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		cleanup_strbuf struct strbuf out = STRBUF_INIT;
+		struct err err = { 0 };
+
+		assert_int_equal(run(wrong[i], &rules, &out, &err), -1);
+	}
+}
+
+static void test_times(void **state)
+{
+	const struct template_rules rules = { .go_times = true };
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct err err = { 0 };
+
+	assert_int_equal(
+		run("{{.Created}}|{{json .Created}}|{{.Created.Unix}}|{{.Id}}", &rules, &out, &err),
+		0);
+	assert_string_equal(out.data, "2026-11-24 12:04:48.9 +0000 UTC|\"2026-11-24T12:04:48.9Z\"|"
+				      "1795521888|abc");
+	strbuf_clear(&out);
+	assert_int_equal(run("{{.Created}}", NULL, &out, &err), 0);
+	assert_string_equal(out.data, "2026-11-24T12:04:48.9Z");
+}
+
 static void test_depth(void **state)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -214,9 +266,7 @@ static void test_depth(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_output),
-	cmocka_unit_test(test_errors),
-	cmocka_unit_test(test_rules),
-	cmocka_unit_test(test_depth),
+	cmocka_unit_test(test_output), cmocka_unit_test(test_errors), cmocka_unit_test(test_rules),
+	cmocka_unit_test(test_absent), cmocka_unit_test(test_times),  cmocka_unit_test(test_depth),
 };
 UNIT_MAIN(tests)
