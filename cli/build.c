@@ -11,10 +11,12 @@
 #include "base/strbuf.h"
 #include "cli/build_json.h"
 #include "cli/build_live.h"
+#include "cli/build_same.h"
 #include "cli/build_view.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
 #include "engine/build.h"
+#include "engine/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,13 +119,27 @@ static int print_checks(const struct build_result *result)
 	return result->finding_count == 0 ? 0 : 1;
 }
 
+static int push_tags(struct cli *cli, const struct build_opts *opts, struct progress_view *progress,
+		     struct err *err)
+{
+	const struct image_push_opts push = { .registry = opts->run.pull, .compression_level = -1 };
+	struct digest digest;
+
+	for (size_t i = 0; i < opts->tags.count; i++)
+		if (image_push(cli->engine, opts->tags.items[i], NULL, &push, progress_view_event,
+			       progress, &digest, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct build_opts *opts = opts_;
 	struct build_result result = { 0 };
 	struct shown shown = { SHOW_PLAIN };
 
-	if (choose_show(opts, &shown.kind, err) < 0 || open_logfile(opts, err) < 0)
+	if (build_check_same(opts, err) < 0 || choose_show(opts, &shown.kind, err) < 0 ||
+	    open_logfile(opts, err) < 0)
 		return -1;
 	cleanup_build_view struct build_view *view = shown.view = build_view_new(opts->quiet);
 	cleanup_build_live struct build_live *live = shown.live = build_live_new();
@@ -143,6 +159,8 @@ static int build_run_cmd(struct cli *cli, void *opts_, const struct strv *args, 
 		status = print_checks(&result);
 	} else if (result.id != NULL) {
 		(void)printf("%s\n", result.id);
+		if (opts->push && push_tags(cli, opts, progress, err) < 0)
+			status = cli_error(cli, err);
 	}
 	build_result_release(&result);
 	return status;
@@ -173,7 +191,9 @@ const struct opt build_rows[] = {
 	OPT_LIST(0, "secret", T, secrets, "id=NAME,src=FILE",
 		 "a secret for RUN --mount=type=secret; env=VARIABLE in place of src"),
 	OPT_LIST(0, "ssh", T, ssh, "default|NAME=SOCKET", "an ssh agent for RUN --mount=type=ssh"),
-	OPT_WORDS(0, "platform", T, platforms, "OS/ARCH[/VARIANT]", "platform of the image"),
+	OPT_WORDS(0, "platform", T, platforms, "OS/ARCH[/VARIANT]",
+		  "platform of the image; several make a list of images"),
+	OPT_STRING(0, "manifest", T, manifest, "NAME", "add the image to this list of images"),
 	/* result */
 	OPT_STRING_OF(0, "format", T, format, "FORMAT", format_words,
 		      "format of the manifest: oci, docker"),
@@ -270,22 +290,42 @@ const struct opt build_rows[] = {
 	/* nothing is left of a step in any case, so these are as they are */
 	OPT_TRI(0, "rm", T, remove, "remove what steps ran in (always)"),
 	OPT_TRI(0, "force-rm", T, force_remove, "the same after a failure (always)"),
+	/* these may say what is so in any case (cli/build_same.c) */
+	OPT_STRING(0, "isolation", T, isolation, "KIND",
+		   "oci, rootless, default: a container (always)"),
+	OPT_TRI(0, "identity-label", T, identity_label, "a label of the builder (never)"),
+	OPT_FLAG(0, "load", T, load, "the image goes into the store (always)"),
+	OPT_STRING(0, "provenance", T, provenance, "false", "attestations (false: never)"),
+	OPT_STRING(0, "sbom", T, sbom, "false", "bill of materials (false: never)"),
+	OPT_LIST(0, "attest", T, attest, "type=KIND,disabled=true", "attestations (never)"),
+	OPT_STRING(0, "builder", T, builder, "NAME", "default: there is one builder"),
+	OPT_LIST(0, "allow", T, allow, "ENTITLEMENT", "network.host: steps may use it (always)"),
+	OPT_TRI('D', "disable-compression", T, disable_compression,
+		"layers are compressed when they are pushed (always)"),
+	OPT_TRI(0, "disable-content-trust", T, disable_content_trust,
+		"docker's notary (not asked; policy.json says what is trusted)"),
+	OPT_STRING(0, "call", T, call, "METHOD", "build, or check, which is --check"),
+	OPT_FLAG(0, "pull-always", T, pull_always, "the same as --pull=always"),
+	OPT_FLAG(0, "pull-never", T, pull_never, "the same as --pull=never"),
+	/* after the build */
+	OPT_FLAG(0, "push", T, push, "push every --tag when the image is made"),
+	OPT_TRI(0, "created-annotation", T, created_annotation,
+		"annotate the manifest with the time of the image"),
+	OPT_TRI(0, "inherit-annotations", T, inherit_annotations,
+		"keep the annotations of the base's manifest"),
 	OPT_REFUSED(0, "all-platforms", "name the platforms with --platform"),
-	OPT_REFUSED_VALUE(0, "isolation", "a step always runs in a container of its own"),
 	OPT_REFUSED_VALUE(0, "runtime-flag", "steps are run by dhow itself"),
 	OPT_REFUSED_VALUE(0, "hooks-dir", "hooks are not run in builds"),
 	OPT_REFUSED_VALUE(0, "decryption-key", NO_CRYPT),
 	OPT_REFUSED_VALUE(0, "cw", "confidential workloads are not supported"),
 	OPT_REFUSED_VALUE(0, "sign-by", "sign the image when it is pushed"),
-	OPT_REFUSED_VALUE(0, "sbom", NO_SBOM), OPT_REFUSED_VALUE(0, "sbom-image-output", NO_SBOM),
+	OPT_REFUSED_VALUE(0, "sbom-image-output", NO_SBOM),
 	OPT_REFUSED_VALUE(0, "sbom-image-purl-output", NO_SBOM),
 	OPT_REFUSED_VALUE(0, "sbom-merge-strategy", NO_SBOM),
 	OPT_REFUSED_VALUE(0, "sbom-output", NO_SBOM),
 	OPT_REFUSED_VALUE(0, "sbom-purl-output", NO_SBOM),
 	OPT_REFUSED_VALUE(0, "sbom-scanner-command", NO_SBOM),
 	OPT_REFUSED_VALUE(0, "sbom-scanner-image", NO_SBOM),
-	OPT_REFUSED_VALUE(0, "attest", NO_SBOM),
-	OPT_REFUSED_VALUE(0, "provenance", "no attestations are made"),
 	OPT_REFUSED_VALUE(0, "userns", "steps run with the map of all subordinate ids"),
 	OPT_REFUSED_VALUE(0, "userns-uid-map", "steps run with the map of all subordinate ids"),
 	OPT_REFUSED_VALUE(0, "userns-gid-map", "steps run with the map of all subordinate ids"),
@@ -296,22 +336,11 @@ const struct opt build_rows[] = {
 	OPT_REFUSED_VALUE(0, "cpp-flag", "the preprocessor gets no flags"),
 	OPT_REFUSED_VALUE(0, "os-feature", "that is for Windows"),
 	OPT_REFUSED_VALUE(0, "os-version", "that is for Windows"),
-	OPT_REFUSED(0, "disable-content-trust",
-		    "what is trusted is said in policy.json, and digests are always checked"),
-	OPT_REFUSED_VALUE(0, "allow",
-			  "what steps may do is said with --cap-add and --security-opt"),
-	OPT_REFUSED_VALUE(0, "builder", "there is one builder"),
 	OPT_REFUSED(0, "compat-volumes", "what RUN writes below a VOLUME is always kept"),
 	OPT_REFUSED_VALUE(0, "layer-label", "steps are no images, so there is nothing to label"),
-	OPT_REFUSED_VALUE(0, "manifest", "lists of images cannot be made yet"),
 	OPT_REFUSED(0, "logsplit", "redirect the output of the command"),
-	OPT_REFUSED(0, "created-annotation", "say --annotation org.opencontainers.image.created="),
-	OPT_REFUSED(0, "identity-label", "dhow puts no label of its own into images"),
-	OPT_REFUSED(0, "inherit-annotations", "annotations of the base describe the base"),
 	OPT_REFUSED(0, "compress", "nothing is sent anywhere, so there is nothing to compress"),
-	OPT_REFUSED('D', "disable-compression", "layers are compressed when they are pushed"),
-	OPT_REFUSED(0, "load", "the image is in the store in any case"),
-	OPT_REFUSED(0, "push", "push the image with dhow push"), OPT_END
+	OPT_END
 };
 
 const struct cmd cmd_build = {
@@ -329,6 +358,9 @@ const struct cmd cmd_build = {
 	.opts_size = sizeof(struct build_opts),
 	.defaults = &(const struct build_opts){ .run = CREATE_DEFAULTS,
 						BUILD_OPTS_TRI_DEFAULTS,
+						.identity_label = -1,
+						.disable_compression = -1,
+						.disable_content_trust = -1,
 						.remove = 1,
 						.force_remove = 1 },
 	.run = build_run_cmd,

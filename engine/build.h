@@ -42,7 +42,9 @@ struct build_opts {
 	struct strv labels, annotations, env;
 	struct strv unset_env, unset_labels, unset_annotations;
 	struct strv secrets, ssh, outputs;
-	struct strv platforms, no_cache_filter;
+	struct strv platforms,
+		no_cache_filter; /* several platforms: the names are those of a list */
+	char *manifest;		 /* a list that the images are added to */
 	char *target, *ignorefile, *iidfile, *metadata_file, *format, *from;
 	char *timestamp, *source_date_epoch;
 	struct strv cache_from, cache_to; /* NAME, type=registry,ref=NAME */
@@ -52,6 +54,12 @@ struct build_opts {
 	char *progress;			  /* of the command line's view */
 	unsigned tick_ms;		  /* BUILD_TICK so often while steps run; 0: never */
 	bool check;			  /* look at the Dockerfile, build nothing */
+	/* of the command line: may say what is so in any case */
+	char *isolation, *provenance, *sbom, *builder, *call;
+	struct strv attest, allow;
+	int identity_label, disable_compression, disable_content_trust;
+	bool load, push, pull_always, pull_never;
+	int created_annotation, inherit_annotations; /* of the manifest; -1 and 0: no */
 	bool no_cache, quiet, squash, squash_all, omit_history, rewrite_timestamp, stdin_open;
 	int layers, http_proxy, skip_unused_stages, inherit_labels;
 	int remove, force_remove; /* nothing is left of a step in any case */

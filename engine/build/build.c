@@ -9,8 +9,8 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "engine/build/lint.h"
+#include "engine/build/platform.h"
 #include "engine/build/publish.h"
-#include "engine/image/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,17 +74,30 @@ static void release_stage(struct stage *stage)
 	free(stage->triggers);
 }
 
-static void build_release(struct build *build)
+/* What belongs to one platform. */
+static void forget_platform(struct build *build)
 {
 	for (size_t i = 0; i < build->stage_count; i++)
 		release_stage(&build->stages[i]);
 	free(build->stages);
-	for (size_t i = 0; i < build->context_count; i++)
-		context_release(build, &build->contexts[i]);
-	free(build->contexts);
+	build->stages = NULL;
+	build->stage_count = build->needed_count = 0;
 	for (size_t i = 0; i < build->image_names.count; i++)
 		image_free(build->images[i]);
 	free(build->images);
+	build->images = NULL;
+	strv_clear(&build->image_names);
+	strv_clear(&build->global_args);
+	build->failed = NULL;
+}
+
+static void build_release(struct build *build)
+{
+	forget_platform(build);
+	for (size_t i = 0; i < build->context_count; i++)
+		context_release(build, &build->contexts[i]);
+	free(build->contexts);
+	strv_release(&build->made);
 	strv_release(&build->image_names);
 	strv_release(&build->args);
 	strv_release(&build->used_args);
@@ -295,43 +308,6 @@ static int read_pull(struct build *build, struct err *err)
 
 /* ---- platforms and pulls ---- */
 
-static int read_platform(struct build *build, struct err *err)
-{
-	const struct image_pull_opts *pull = &build->opts->run.pull;
-	const char *text =
-		build->opts->platforms.count > 0 ? build->opts->platforms.items[0] : pull->platform;
-	struct platform host = { 0 }, wanted = { 0 };
-
-	if (build->opts->platforms.count > 1) {
-		err_set(err, ERR_UNSUPPORTED,
-			"cannot build for several platforms at once: an index of images cannot be "
-			"made yet");
-		return err_hint(err, "Build once for each platform, with a tag of its own.");
-	}
-	platform_here(&host);
-	strv_env_set(&build->args, HOST_ARCH, host.architecture);
-	if (text != NULL && !str_equal(text, "local")) {
-		if (platform_parse(text, &wanted, err) < 0) {
-			platform_release(&host);
-			return err_wrap(err, "--platform");
-		}
-	} else {
-		wanted.os = xstrdup(pull->os != NULL ? pull->os : host.os);
-		wanted.architecture = xstrdup(pull->arch != NULL ? pull->arch : host.architecture);
-		wanted.variant = xstrdup_null(pull->variant != NULL ? pull->variant
-					      : pull->arch == NULL  ? host.variant
-								    : NULL);
-		platform_normalize(&wanted);
-	}
-	build->foreign = platform_rank(&host, &wanted) == 0;
-	build->os = TAKE_PTR(wanted.os);
-	build->arch = TAKE_PTR(wanted.architecture);
-	build->variant = TAKE_PTR(wanted.variant);
-	platform_release(&wanted);
-	platform_release(&host);
-	return 0;
-}
-
 static int pull_base(struct build *build, struct stage *stage, struct err *err)
 {
 	struct image_pull_opts opts = build->opts->run.pull;
@@ -353,9 +329,7 @@ static int pull_base(struct build *build, struct stage *stage, struct err *err)
 	if (stage->platform != NULL)
 		platform = xstrdup(stage->platform);
 	else if (build->foreign || build->opts->platforms.count > 0)
-		platform = xasprintf("%s/%s%s%s", build->os, build->arch,
-				     str_is_empty(build->variant) ? "" : "/",
-				     build->variant != NULL ? build->variant : "");
+		platform = platform_of_build(build);
 	if (platform != NULL) {
 		opts.platform = platform;
 		opts.os = opts.arch = opts.variant = NULL;
@@ -416,6 +390,15 @@ static void warn_unused_args(struct build *build)
 
 static int check_names(struct build *build, struct err *err)
 {
+	if (build->opts->manifest != NULL) {
+		cleanup_free char *name =
+			image_name_complete(build->engine, build->opts->manifest, err);
+
+		if (name == NULL)
+			return err_wrap(err, "--manifest");
+	}
+	if (platform_make_lists(build, NULL, err) < 0)
+		return -1;
 	for (size_t i = 0; i < build->opts->tags.count; i++) {
 		cleanup_free char *name =
 			image_name_complete(build->engine, build->opts->tags.items[i], err);
@@ -487,12 +470,9 @@ static int check(struct build *build, struct build_result *result, struct err *e
 	return err_set(err, ERR_FAILED, "lint violation found for rules: %s", names);
 }
 
-/* From the Dockerfile on: what is wrong there is no wrong use of the command. */
-static int walk_file(struct build *build, const char *context, struct build_result *result,
-		     struct err *err)
+static int walk_stages(struct build *build, struct build_result *result, struct err *err)
 {
-	if (context_read_dockerfile(build, context, err) < 0 || graph_read(build, err) < 0 ||
-	    check(build, result, err) < 0)
+	if (graph_read(build, err) < 0 || check(build, result, err) < 0)
 		return -1;
 	if (build->opts->check)
 		return 0;
@@ -504,20 +484,47 @@ static int walk_file(struct build *build, const char *context, struct build_resu
 			emit_excerpt(build, build->failed);
 		return -1;
 	}
-	warn_unused_args(build);
 	if (publish_result(build, result, err) < 0)
 		return -1;
 	return remote_send(build, err);
 }
 
+/* From the Dockerfile on: what is wrong there is no wrong use of the command. */
+static int walk_file(struct build *build, const char *context, struct build_result *result,
+		     struct err *err)
+{
+	const struct strv *platforms = &build->opts->platforms;
+
+	if (context_read_dockerfile(build, context, err) < 0 || walk_stages(build, result, err) < 0)
+		return -1;
+	for (size_t i = 1; !build->opts->check && i < platforms->count; i++) {
+		forget_platform(build);
+		remote_forget_steps(build);
+		if (platform_choose(build, platforms->items[i], err) < 0 ||
+		    walk_stages(build, result, err) < 0)
+			return -1;
+	}
+	if (build->opts->check)
+		return 0;
+	warn_unused_args(build);
+	return platform_make_lists(build, &result->id, err);
+}
+
 static int walk(struct build *build, const char *context, struct build_result *result,
 		struct err *err)
 {
+	const struct strv *platforms = &build->opts->platforms;
+
 	if (check_names(build, err) < 0 || publish_check_outputs(build, err) < 0 ||
 	    read_args(build, err) < 0 || read_secrets(build, err) < 0 ||
-	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0 ||
-	    read_platform(build, err) < 0 || remote_open(build, err) < 0 ||
-	    context_open(build, context, err) < 0)
+	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0)
+		return -1;
+	/* all of them, before anything is done for one */
+	for (size_t i = platforms->count; i-- > 0;)
+		if (platform_choose(build, platforms->items[i], err) < 0)
+			return -1;
+	if ((platforms->count == 0 && platform_choose(build, NULL, err) < 0) ||
+	    remote_open(build, err) < 0 || context_open(build, context, err) < 0)
 		return -1;
 	int status = walk_file(build, context, result, err);
 

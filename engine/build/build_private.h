@@ -135,6 +135,7 @@ struct build {
 	const struct df_instruction *failed; /* that a message was wrapped with last */
 	int exit_status;
 	int userns_fd; /* a user namespace with the store's maps, for all workers; -1: not made yet */
+	struct strv made;      /* manifest digests of the images, for a list */
 	struct remote *remote; /* caches in registries */
 	char *stdin_text;      /* a Dockerfile that came on stdin without a context */
 };

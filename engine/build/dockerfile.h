@@ -83,7 +83,7 @@ struct dockerfile {
 };
 #define DOCKERFILE_INIT                                                                            \
 	{                                                                                          \
-		.escape = '\\', .lines = STRV_INIT                          \
+		.escape = '\\', .lines = STRV_INIT                                                 \
 	}
 void dockerfile_release(struct dockerfile *file);
 #define cleanup_dockerfile __attribute__((cleanup(dockerfile_release)))

@@ -2,6 +2,7 @@
 /*
  * engine/build/job_run.c - RUN: what is executed, its key, and the layer that it makes
  */
+#include "engine/build/platform.h"
 #include "engine/build/run_mount.h"
 
 #include "base/alloc.h"
@@ -365,6 +366,11 @@ int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr
 	cleanup_strv struct strv drop = STRV_INIT;
 	int status = 0;
 
+	if (platform_check_run(
+		    json_get_string(job->stage->state.image.config, "linux", "os", NULL),
+		    json_get_string(job->stage->state.image.config, "", "architecture", NULL),
+		    err) < 0)
+		return -1;
 	work.rootfs = xcalloc(job->mount_count + 1, sizeof(*work.rootfs));
 	for (size_t i = 0; i <= job->mount_count; i++) {
 		work.rootfs[i] = (struct rootfs)ROOTFS_INIT;

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/record.h"
 #include "base/strbuf.h"
+#include "engine/build/platform.h"
 #include "engine/build/remote.h"
 #include "storage/layer_make.h"
 #include "storage/rootfs.h"
@@ -129,6 +130,8 @@ static int complete_names(struct build *build, struct image_new *image, struct e
 	const struct strv *tags = &build->opts->tags;
 
 	strv_clear(&image->names);
+	if (platform_makes_list(build))
+		return 0;
 	for (size_t i = 0; i < tags->count; i++) {
 		char *name = image_name_complete(build->engine, tags->items[i], err);
 
@@ -180,6 +183,11 @@ static void put_created(struct build *build, struct state *state)
 		state->created_ns = time_now_ns();
 	time_format_rfc3339(state->created_ns, when);
 	json_put_string(state->image.config, "created", when);
+	if (build->opts->created_annotation <= 0)
+		return;
+	if (state->image.annotations == NULL)
+		state->image.annotations = json_object();
+	json_put_string(state->image.annotations, "org.opencontainers.image.created", when);
 }
 
 /* What the base said about docker's own things is not true for this image. */
@@ -218,7 +226,9 @@ static int publish_image(struct build *build, struct state *state, struct build_
 		   build->opts->tags.count > 0 ? build->opts->tags.items[0] : NULL, NULL);
 	if (image_publish(build->engine, &state->image, &image, err) < 0)
 		return -1;
+	free(result->id);
 	result->id = xstrdup(digest_hex(&image->config));
+	strv_add(&build->made, image->manifest.text);
 	build_emit(build, NULL, BUILD_STEP_END, NULL, result->id);
 	for (size_t i = 0; i < state->image.names.count; i++)
 		build_emit(build, NULL, BUILD_TAGGED, state->image.names.items[i], NULL);

@@ -73,6 +73,16 @@ static void read_shell(struct state *state)
 	strv_add(&state->shell, "-c");
 }
 
+/* Of an image from nothing. */
+static void put_platform(const struct build *build, json_t *config)
+{
+	json_put_string(config, "os", build->os);
+	json_put_string(config, "architecture", build->arch);
+	json_object_del(config, "variant");
+	if (!str_is_empty(build->variant))
+		json_put_string(config, "variant", build->variant);
+}
+
 int state_from_image(struct build *build, const struct image *image, struct state *ret_state,
 		     struct err *err)
 {
@@ -80,6 +90,8 @@ int state_from_image(struct build *build, const struct image *image, struct stat
 
 	if (image_new_from(build->engine, image, &state.image, err) < 0)
 		return -1;
+	if (image == NULL)
+		put_platform(build, state.image.config);
 	cache_key_start(image != NULL ? image->config.text : "scratch", &state.key);
 	if (image != NULL) {
 		state.base_id = image->config;
@@ -87,6 +99,17 @@ int state_from_image(struct build *build, const struct image *image, struct stat
 		if (json_get_strv(state_config(&state), "OnBuild", &state.onbuild) < 0)
 			strv_clear(&state.onbuild);
 		json_object_del(state_config(&state), "OnBuild");
+	}
+	if (image != NULL && build->opts->inherit_annotations > 0) {
+		cleanup_json json_t *manifest = NULL;
+
+		if (image_manifest(build->engine->store, image, &manifest, err) < 0) {
+			state_release(&state);
+			return -1;
+		}
+		if (json_is_object(json_object_get(manifest, "annotations")))
+			state.image.annotations =
+				json_deep_copy(json_object_get(manifest, "annotations"));
 	}
 	if (!build->opts->inherit_labels)
 		json_object_del(state_config(&state), "Labels");
