@@ -11,7 +11,13 @@ cd "$(dirname "$0")/.."
 export BUILD=${BUILD:-build}
 if [ "$(id -u)" = 0 ]; then # what only root can make, then all the rest as a user
 	case "$*" in
-	'' | --all | *debian*) tests/make-debian.sh "$BUILD/debian.tar" || echo "# no Debian: the cases that run it are skipped" ;;
+	'' | --all | *debian* | *real*) tests/make-debian.sh "$BUILD/debian.tar" || echo "# no Debian: the cases that run it are skipped" ;;
+	esac
+	case "$*" in
+	'' | --all | *real*)
+		tests/make-debian.sh "$BUILD/debian-make.tar" gcc,libc6-dev,make,nodejs ||
+			echo "# no Debian with a compiler: the cases that run it are skipped"
+		;;
 	esac
 	exec tests/as-user.sh -u dhow-test tests/check.sh "$@"
 fi

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tests/make-debian.sh FILE - make the root of a Debian with nginx-light and python3 as a tar file, from the mirror that apt uses here
+# tests/make-debian.sh FILE [PACKAGE,...] - make the root of a Debian with these packages (nginx-light and python3) as a tar file, from the
+# mirror that apt uses here
 #
 # As root, since mmdebstrap then needs nothing else. An existing FILE is kept.
 set -eu -o pipefail
 
-file=$1
+file=$1 packages=${2:-nginx-light,python3-minimal}
 [ ! -s "$file" ] || exit 0
 read -r uri codename < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | grep -v security | head -1)
 [ -n "$uri" ] || { echo "make-debian: apt knows no mirror" >&2; exit 1; }
@@ -15,6 +16,6 @@ for conf in /etc/apt/apt.conf.d/*; do
 	[ -f "$conf" ] && grep -q '^Acquire' "$conf" && ! grep -q 'DPkg::' "$conf" && options+=("--aptopt=$conf")
 done
 mkdir -p "$(dirname "$file")"
-mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include=nginx-light,python3-minimal "${options[@]}" "$codename" "${file%.tar}.new.tar" "$uri" </dev/null
+mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$packages" "${options[@]}" "$codename" "${file%.tar}.new.tar" "$uri" </dev/null
 mv "${file%.tar}.new.tar" "$file"
 chmod 644 "$file"

@@ -397,8 +397,10 @@ static int check_names(struct build *build, struct err *err)
 		if (name == NULL)
 			return err_wrap(err, "--manifest");
 	}
-	if (platform_make_lists(build, NULL, err) < 0)
-		return -1;
+	if ((build->opts->manifest != NULL || platform_makes_list(build)) &&
+	    build->opts->outputs.count > 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--output has the files of one platform: build once for each");
 	for (size_t i = 0; i < build->opts->tags.count; i++) {
 		cleanup_free char *name =
 			image_name_complete(build->engine, build->opts->tags.items[i], err);

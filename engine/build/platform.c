@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "engine/image/manifest.h"
+#include "engine/manifest_list.h"
 
 #define BINFMT_DIR	   "/proc/sys/fs/binfmt_misc"
 #define BINFMT_LIMIT	   4096
@@ -70,15 +71,43 @@ bool platform_makes_list(const struct build *build)
 	return build->opts->platforms.count > 1;
 }
 
+/* A build replaces what had the name. */
+static int take_name_away(struct build *build, const char *name, struct err *err)
+{
+	cleanup_image struct image *present = NULL;
+	int found = image_find_name(build->engine->store, name, &present, err);
+
+	return found <= 0 ? found : image_untag(build->engine->store, present, name, err);
+}
+
+static int make_list(struct build *build, const char *text, bool amend, char **ret_id,
+		     struct err *err)
+{
+	const struct manifest_list_opts opts = { .registry = build->opts->run.pull,
+						 .amend = amend };
+	cleanup_free char *name = image_name_complete(build->engine, text, err);
+	cleanup_image struct image *list = NULL;
+
+	if (name == NULL || (!amend && take_name_away(build, name, err) < 0) ||
+	    manifest_list_create(build->engine, text, &build->made, &opts, &list, err) < 0)
+		return -1;
+	build_emit(build, NULL, BUILD_TAGGED, name, NULL);
+	free(*ret_id);
+	*ret_id = xstrdup(digest_hex(&list->config));
+	return 0;
+}
+
 int platform_make_lists(struct build *build, char **ret_id, struct err *err)
 {
-	(void)ret_id;
-	if (build->opts->manifest == NULL && !platform_makes_list(build))
-		return 0;
-	err_set(err, ERR_UNSUPPORTED,
-		"--manifest and several platforms are not supported: a build makes one image");
-	return err_hint(err,
-			"Build once for each platform, then use manifest create and manifest add.");
+	const struct strv *tags = &build->opts->tags;
+
+	if (build->opts->manifest != NULL &&
+	    make_list(build, build->opts->manifest, true, ret_id, err) < 0)
+		return -1;
+	for (size_t i = 0; platform_makes_list(build) && i < tags->count; i++)
+		if (make_list(build, tags->items[i], false, ret_id, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* ---- foreign programs ---------------------------------------------------------------------------------------------------- */
