@@ -104,6 +104,18 @@ static const char *const section_titles[] = {
 };
 _Static_assert(sizeof(section_titles) / sizeof(section_titles[0]) == SECTION_COUNT, "titles");
 
+/* A word and a blank, on the next line when this one is full. */
+static void help_word(const char *word, size_t *column, struct strbuf *out)
+{
+	if (*column + strlen(word) > 68) {
+		strbuf_truncate(out, out->length - 1);
+		strbuf_adds(out, "\n        ");
+		*column = 0;
+	}
+	strbuf_addf(out, "%s ", word);
+	*column += strlen(word) + 1;
+}
+
 void commands_help(const struct cli *cli, struct strbuf *out)
 {
 	strbuf_addf(out,
@@ -120,19 +132,15 @@ void commands_help(const struct cli *cli, struct strbuf *out)
 
 			if ((int)cmd->section != section || cmd->hidden)
 				continue;
-			if (column + strlen(cmd->paths[0]) > 68) {
-				strbuf_truncate(out, out->length - 1);
-				strbuf_adds(out, "\n        ");
-				column = 0;
-			}
-			strbuf_addf(out, "%s ", cmd->paths[0]);
-			column += strlen(cmd->paths[0]) + 1;
+			help_word(cmd->paths[0], &column, out);
 		}
 		strbuf_truncate(out, out->length - 1);
 	}
+	size_t column = 0;
 	strbuf_adds(out, "\nNouns   ");
 	for (const struct noun *noun = nouns; noun->name != NULL; noun++)
-		strbuf_addf(out, "%s%s", noun == nouns ? "" : " ", noun->name);
+		help_word(noun->name, &column, out);
+	strbuf_truncate(out, out->length - 1);
 	strbuf_adds(out, "\n\nOptions:\n");
 	opts_help(global_rows, &global_defaults, out);
 	strbuf_addf(out, "\n'%s COMMAND --help' and '%s NOUN --help' tell more.\n", cli->program,

@@ -256,7 +256,6 @@ static const struct opt list_opts[] = {
 	OPT_STRING(0, "format", struct list_opts, format, "FORMAT", "json, or a Go template"),
 	OPT_END
 };
-static const struct opt print_opts[] = { OPT_END };
 static const struct opt rm_opts[] = {
 	OPT_FLAG('a', "all", struct rm_opts, all, "all units"),
 	OPT_FLAG('f', "force", struct rm_opts, force, "stop a service that runs"),
@@ -282,7 +281,6 @@ const struct cmd cmd_quadlet_print = {
 	.section = SECTION_NONE,
 	.min_args = 1,
 	.max_args = 1,
-	.opts = print_opts,
 	.run = print_run,
 };
 

@@ -70,7 +70,8 @@ bats_file() { # FILE
 	count "$ok" "$not_ok" "$skip"
 	if [ "$not_ok" -gt 0 ]; then
 		echo "# $1 (status $status)"
-		grep -v '^ok ' "$results" | tail -60
+		grep '^not ok' "$results"
+		grep -v '^ok \|^not ok' "$results" | tail -60
 	fi
 	grep '^ok [0-9]* .*# skip' "$results" | sed 's/^ok [0-9]*/skipped/'
 }

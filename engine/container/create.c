@@ -364,8 +364,7 @@ static int name_taken(const struct create *create, const struct object_id *owner
 {
 	err_set(err, ERR_EXISTS,
 		"the container name \"%s\" is already in use by %s. You have to remove that "
-		"container to be "
-		"able to reuse that name: that name is already in use",
+		"container to be able to reuse that name: that name is already in use",
 		create->name, owner->text);
 	return err_hint(err, "Or choose another name, or use --replace.");
 }

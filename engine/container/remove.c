@@ -127,13 +127,12 @@ static int ensure_stopped(struct engine *engine, struct container *container,
 	if (status != CONTAINER_RUNNING && status != CONTAINER_PAUSED &&
 	    status != CONTAINER_INITIALIZED)
 		return 0;
-	if (!opts->force) {
-		err_set(err, ERR_STATE,
+	if (!opts->force)
+		return err_set(
+			err, ERR_STATE,
 			"cannot remove container %s as it is %s - running or paused containers "
 			"cannot be removed without force: container state improper",
 			container->id.text, container_status_name((int)status));
-		return -1;
-	}
 	if (status == CONTAINER_PAUSED && container_pause(engine, container, false, err) < 0)
 		return -1;
 	return container_stop(engine, container, opts->time_s, err);

@@ -168,7 +168,7 @@ directive() { dhow __complete "$@" | tail -1; }
 	run_ok create --name "$C" "$IMAGE"
 	run_fails 125 inspect "$C" "$C-none"
 	has "$out" "\"Name\": \"$C\""
-	has "$err" "no such object: '$C-none'"
+	has "$err" "no such object: \"$C-none\""
 	run_fails 125 inspect --type container "$IMAGE"
 	run_ok image inspect "$IMAGE"
 }
