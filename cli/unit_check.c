@@ -284,7 +284,6 @@ static int unit_check_run(struct cli *cli, void *opts, const struct strv *args, 
 	return count > 0;
 }
 
-static const struct opt no_opts[] = { OPT_END };
 
 const struct cmd cmd_unit_check = {
 	.paths = { "unit check" },
@@ -296,6 +295,5 @@ const struct cmd cmd_unit_check = {
 	.max_args = -1,
 	.complete = COMPLETE_FILES,
 	.needs = NEEDS_STORE,
-	.opts = no_opts,
 	.run = unit_check_run,
 };
