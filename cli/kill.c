@@ -33,9 +33,7 @@ static int kill_run(struct cli *cli, void *opts_, const struct strv *args, struc
 
 	/* "-9" and "-HUP", as the kill of shells has them; podman takes them too */
 	if (parse_signal(opts->signal + (opts->signal[0] == '-'), &number) < 0)
-		return err_set(err, ERR_USAGE,
-			       "invalid signal: %s (-s, --signal takes a name or a number)",
-			       opts->signal);
+		return err_set(err, ERR_USAGE, "invalid signal: %s", opts->signal);
 	return select_each(cli, &request, kill_one, &number, err);
 }
 
