@@ -27,11 +27,15 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/kernel.h"
+#include "base/lock.h"
 #include "base/process.h"
 #include "engine/container/life.h"
+#include "engine/container/record.h"
 #include "engine/container/start.h"
 #include "engine/image/untar.h"
 #include "storage/tar_write.h"
+
+#define SPOOL_BYTES (256 * 1024)
 
 /* ---- a part of the work in a process of its own ---------------------------------------------------------------------- */
 
@@ -422,6 +426,49 @@ static int copy_between(struct stream *stream, struct err *err)
 	return status;
 }
 
+static int spool(struct engine *engine, int from_fd, int *ret_fd, struct err *err)
+{
+	cleanup_fd int dir_fd = store_open_dir(engine->store, "tmp", true, err);
+	cleanup_fd int fd =
+		dir_fd < 0 ? -1 : openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	cleanup_free char *buffer = xmalloc(SPOOL_BYTES);
+	ssize_t got;
+
+	if (fd < 0)
+		return dir_fd < 0 ? -1
+				  : err_sys(err, errno, "cannot keep the archive for a moment");
+	while ((got = fd_read_full(from_fd, buffer, SPOOL_BYTES)) > 0) {
+		int status = fd_write_full(fd, buffer, (size_t)got);
+
+		if (status < 0)
+			return err_sys(err, -status, "cannot keep the archive for a moment");
+	}
+	if (got < 0)
+		return err_sys(err, (int)-got, "cannot read the archive");
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "cannot keep the archive for a moment");
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/*
+ * `cp C:/a - | cp - C:/b`: who reads a stopped container holds its lock until all is written, and we would wait for the lock while it waits for
+ * us; or we hold it, and wait for a first byte. So nothing is locked before there is one, and when somebody has the lock by then, the
+ * archive goes to the disk first.
+ * @param ret_fd  -1: the stream itself will do
+ */
+static int await_archive(struct stream *stream, int *ret_fd, struct err *err)
+{
+	int status = fd_wait_readable(stream->from->stream_fd, -1);
+
+	if (status < 0)
+		return err_sys(err, -status, "cannot read the archive");
+	cleanup_fd int lock_fd = lock_try(stream->to->container->dir_fd, FILE_LOCK, true, err);
+	if (lock_fd == -1)
+		return -1;
+	return lock_fd >= 0 ? 0 : spool(stream->engine, stream->from->stream_fd, ret_fd, err);
+}
+
 int copy_through_stream(struct engine *engine, const struct copy_end *from,
 			const struct copy_end *to, const struct container_cp_opts *opts,
 			struct err *err)
@@ -436,7 +483,12 @@ int copy_through_stream(struct engine *engine, const struct copy_end *from,
 	if (status == 0 && from->container != NULL && to->container != NULL) {
 		status = copy_between(&stream, err);
 	} else if (status == 0 && to->container != NULL) {
-		status = unpack_into(&stream, from->stream_fd, NULL, -1, err);
+		cleanup_fd int spool_fd = -1;
+
+		status = await_archive(&stream, &spool_fd, err);
+		if (status == 0)
+			status = unpack_into(&stream, spool_fd >= 0 ? spool_fd : from->stream_fd,
+					     NULL, -1, err);
 	} else if (status == 0) {
 		struct out out = { .engine = engine,
 				   .container = from->container,

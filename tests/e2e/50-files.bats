@@ -144,7 +144,13 @@ PY
 	run_ok run --rm -v $C:/v --network none $IMAGE sh -c 'chown 12:34 /v/one; cat /v/one /v/two'
 	eq "$out" $'one\none'
 	has "$(dhow cp $C:/v - | tar --numeric-owner -tv)" "12/34"
+	# one lock for both: larger than a pipe, and in whatever order they come
 	dhow cp $C:/v - | run_in_pipe cp -a=false - $C:/tmp
+	head -c 3000000 /dev/urandom >"$T/large"
+	run_ok cp "$T/large" $C:/v/large
+	local i
+	for i in 1 2 3 4 5; do { sleep 0.0$i; dhow cp $C:/v -; } | timeout 60 "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" cp -a=false - $C:/tmp; done
+	dhow cp $C:/tmp/v/large - | tar -xO | cmp - "$T/large"
 	has "$(dhow cp $C:/tmp/v/one - | tar --numeric-owner -tv)" "12/34"
 }
 run_in_pipe() { dhow "$@"; }
