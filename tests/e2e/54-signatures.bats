@@ -248,7 +248,8 @@ for n in range(1, 3001): os.link(sys.argv[1], f"{sys.argv[2]}/signature-{n}")' "
 	has "$err" rekorURL
 	cp "$W/ann.asc" "$W/wrong.pub"
 	demand "$(cosigned wrong)"
-	pull_denied "$REG/s/cosign:1" "cannot be used"
+	run_fails 125 pull -q "$REG/s/cosign:1"
+	has "$err" "a key of the policy cannot be used"
 	demand "$(cosigned missing)"
 	run_fails 125 pull -q "$REG/s/cosign:1"
 	has "$err" missing.pub
