@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -24,7 +25,8 @@
 #include "base/strbuf.h"
 #include "base/strv.h"
 
-#define KEEP_FDS 16
+#define KEEP_FDS	    16
+#define REMOVE_PAUSE_MAX_MS 64
 
 struct frame {
 	int fd;
@@ -241,7 +243,7 @@ static int enter_to_empty(struct tree *tree, const char *name, int *result)
 	return 0;
 }
 
-int path_remove_tree(int dir_fd, const char *name)
+static int remove_tree_once(int dir_fd, const char *name)
 {
 	cleanup_tree struct tree tree = { .dir_fd = dir_fd };
 	/* of the directories that are being emptied, the top first */
@@ -282,6 +284,23 @@ int path_remove_tree(int dir_fd, const char *name)
 		status = remove_entry(tree.count > 0 ? top_of(&tree)->fd : dir_fd, next, DT_DIR);
 		if (status != 0)
 			keep_first(&result, status > 0 ? -ENOTEMPTY : status);
+	}
+	return result;
+}
+
+int path_remove_tree(int dir_fd, const char *name)
+{
+	int result = remove_tree_once(dir_fd, name);
+
+	/* a process that has a directory of it open may make a file there behind our back, such as the last words of a monitor */
+	for (int64_t pause_ms = 1; result == -ENOTEMPTY && pause_ms <= REMOVE_PAUSE_MAX_MS;
+	     pause_ms *= 2) {
+		const struct timespec pause = { .tv_nsec = pause_ms * 1000000L };
+
+		nanosleep(&pause, NULL);
+		result = remove_tree_once(dir_fd, name);
+		if (result == -ENOENT)
+			result = 0;
 	}
 	return result;
 }

@@ -30,9 +30,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#define FILE_LIMIT	(64U << 10)
-#define SPLIT_LOOKS_MAX 16
-#define SYSTEMD_SLICE	"user.slice"
+#define FILE_LIMIT    (64U << 10)
+#define SYSTEMD_SLICE "user.slice"
 
 static const char *const cgroup_manager_names[] = {
 	[CGROUP_MANAGER_AUTO] = "auto",
@@ -428,37 +427,37 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 	return create_below(parent, name, limits, pids_is_default, ret_cgroup, err);
 }
 
-/* Make it, and take all there: the caller, and helpers that it has started. A cgroup with controllers for its children has no processes. 0 or -errno. */
+/*
+ * Make it, and go there with the helpers that we have started: a cgroup with controllers for its children has no processes. What else is in the
+ * cgroup is none of ours. 0 or -errno.
+ */
 static int enter_child(int parent_fd, const char *name)
 {
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv pids = STRV_INIT;
 	cleanup_fd int dir_fd = -1;
+	int r;
 
 	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	dir_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
+	r = cgroup_write(dir_fd, "cgroup.procs", "0");
+	if (r < 0)
+		return r;
 
-	/* those that are born meanwhile are found by the next look */
-	for (int look = 0; look < SPLIT_LOOKS_MAX; look++) {
-		cleanup_strbuf struct strbuf text = STRBUF_INIT;
-		cleanup_strv struct strv pids = STRV_INIT;
-		int r = fd_read_file(parent_fd, "cgroup.procs", &text, FILE_LIMIT);
-
-		if (r < 0)
+	/* a kernel without this file: they stay, and only limits will miss them */
+	if (fd_read_file(AT_FDCWD, "/proc/thread-self/children", &text, FILE_LIMIT) < 0)
+		return 0;
+	strv_split(&pids, text.data, ' ');
+	for (size_t i = 0; i < pids.count; i++) {
+		r = *pids.items[i] == '\0' ? 0
+					   : cgroup_write(dir_fd, "cgroup.procs", pids.items[i]);
+		if (r < 0 && r != -ESRCH)
 			return r;
-		strv_split(&pids, text.data, '\n');
-		if (text.length == 0)
-			return 0;
-		for (size_t i = 0; i < pids.count; i++) {
-			if (*pids.items[i] == '\0')
-				continue;
-			r = cgroup_write(dir_fd, "cgroup.procs", pids.items[i]);
-			if (r < 0 && r != -ESRCH)
-				return r;
-		}
 	}
-	return -EBUSY;
+	return 0;
 }
 
 int cgroup_split(char **ret_parent, struct err *err)

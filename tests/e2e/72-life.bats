@@ -324,7 +324,7 @@ $C-a"
 	run_ok rm -f -t 0 $C
 	run_ok create --name $C --network none $IMAGE /no/such/program
 	run_ok init $C
-	run_fails 127 start $C
+	run_fails 125 start $C
 	is_state $C created
 	run_ok create --name $C-k --network none $IMAGE sleep 1000
 	run_ok init $C-k
