@@ -12,7 +12,7 @@ found() { # RULE...: --check names these, and no others
 		complain "wanted: $*"
 }
 on_terminal() { # ARG...: of build
-	capture script -qec "$(printf '%q ' "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" build "$@" "$T/x")" /dev/null
+	capture env TERM=xterm script -qec "$(printf '%q ' "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" build "$@" "$T/x")" /dev/null
 	out=$(tr -d '\r' <<<"$out")
 }
 
