@@ -65,7 +65,8 @@ static const struct opt push_opts[] = {
 	OPT_REFUSED_VALUE(0, "encrypt-layer", "images cannot be encrypted"),
 	OPT_REFUSED(0, "disable-content-trust", "there is no content trust of docker's kind"),
 	OPT_REFUSED_VALUE(0, "platform", "the store has one platform of an image"),
-	OPT_REFUSED_VALUE(0, "sign-by-sq-fingerprint", "use --sign-by: GPG's key has the same fingerprint"),
+	OPT_REFUSED_VALUE(0, "sign-by-sq-fingerprint",
+			  "use --sign-by: GPG's key has the same fingerprint"),
 	OPT_END
 };
 

@@ -284,7 +284,6 @@ static int unit_check_run(struct cli *cli, void *opts, const struct strv *args, 
 	return count > 0;
 }
 
-
 const struct cmd cmd_unit_check = {
 	.paths = { "unit check" },
 	.synopsis = "FILE|FOLDER...",
