@@ -77,7 +77,7 @@ static struct engine *engine_of(struct completion *completion)
 
 	const struct opts_request request = { .sets = &set, .set_count = 1, .words = words.items };
 
-	/* --out and the like are not for now */
+	/* of the options only where the store is: --out and the like are for the run of the line, not for its completion */
 	if (words.count > 0 && opts_parse(&request, &rest, NULL, &err) == 0) {
 		if (global.root != NULL)
 			cli->options.root = global.root;

@@ -41,14 +41,7 @@ static void report(void *arg, const struct unit_problem *problem)
 
 	if (check->silent)
 		return;
-	strbuf_add_escaped(&text, problem->file);
-	if (problem->line > 0)
-		strbuf_addf(&text, ":%u", problem->line);
-	strbuf_adds(&text, ": ");
-	if (problem->key != NULL) {
-		strbuf_add_escaped(&text, problem->key);
-		strbuf_adds(&text, ": ");
-	}
+	unit_problem_place(problem, &text);
 	if (problem->level == UNIT_WARNING)
 		strbuf_adds(&text, "warning: ");
 	strbuf_add_escaped(&text, problem->text);

@@ -47,14 +47,7 @@ static void report(void *arg, const struct unit_problem *problem)
 
 	if (problem->level != UNIT_ERROR)
 		strbuf_adds(&text, "Warning: ");
-	strbuf_add_escaped(&text, problem->file);
-	if (problem->line > 0)
-		strbuf_addf(&text, ":%u", problem->line);
-	strbuf_adds(&text, ": ");
-	if (problem->key != NULL) {
-		strbuf_add_escaped(&text, problem->key);
-		strbuf_adds(&text, ": ");
-	}
+	unit_problem_place(problem, &text);
 	strbuf_add_escaped(&text, problem->text);
 	say(generator, text.data);
 	generator->failed |= problem->level == UNIT_ERROR;

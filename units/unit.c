@@ -152,6 +152,18 @@ struct reader {
 	bool failed;
 };
 
+void unit_problem_place(const struct unit_problem *problem, struct strbuf *out)
+{
+	strbuf_add_escaped(out, problem->file);
+	if (problem->line > 0)
+		strbuf_addf(out, ":%u", problem->line);
+	strbuf_adds(out, ": ");
+	if (problem->key != NULL) {
+		strbuf_add_escaped(out, problem->key);
+		strbuf_adds(out, ": ");
+	}
+}
+
 static void complain(struct reader *reader, unsigned line, const char *key, const char *text)
 {
 	const struct unit_problem problem = {

@@ -59,6 +59,8 @@ struct unit_problem {
 	const char *text;
 };
 typedef void (*unit_report)(void *arg, const struct unit_problem *problem);
+/** Append "FILE:LINE: KEY: ", without what is not known, and with what somebody wrote escaped. */
+void unit_problem_place(const struct unit_problem *problem, struct strbuf *out);
 
 /** A unit is text that somebody wrote by hand; anything greater is something else. */
 #define UNIT_BYTES_MAX (1U << 20)

@@ -25,26 +25,30 @@
 
 #define HASH_BYTES (1U << 20)
 
-void check_say(struct check *check, const char *format, ...)
+static void tell(struct check *check, const char *format, va_list args)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	strbuf_vaddf(&text, format, args);
+	check->report(check->report_arg, text.data);
+}
+
+void check_say(struct check *check, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	strbuf_vaddf(&text, format, args);
+	tell(check, format, args);
 	va_end(args);
-	check->report(check->report_arg, text.data);
 }
 
 void check_problem(struct check *check, const char *format, ...)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	va_list args;
 
 	va_start(args, format);
-	strbuf_vaddf(&text, format, args);
+	tell(check, format, args);
 	va_end(args);
-	check->report(check->report_arg, text.data);
 	check->result.problems++;
 	check->result.left++;
 }
