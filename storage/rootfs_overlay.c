@@ -119,6 +119,20 @@ static int set_upper(struct rootfs *rootfs, struct opened_place *place, struct e
 	return 0;
 }
 
+/*
+ * Before Linux 6.5 overlay is no file system of the new kind: the kernel collects whatever text it is given for mount(2) to refuse. A key that
+ * no kernel knows tells the two apart.
+ */
+static bool takes_anything(int fs_fd)
+{
+	char log[256];
+
+	if (sys_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "no-such-option", NULL, 0) == 0)
+		return true;
+	read_log(fs_fd, log);
+	return false;
+}
+
 /* 1 done, 0 this kernel does not know the way, -1 */
 static int begin_context(struct rootfs *rootfs, struct err *err)
 {
@@ -133,6 +147,8 @@ static int begin_context(struct rootfs *rootfs, struct err *err)
 		return err_hint(err, "Load the kernel module 'overlay', or use --storage-driver "
 				     "fuse-overlayfs.");
 	}
+	if (rootfs->api == ROOTFS_API_PATHS && takes_anything(rootfs->fs_fd))
+		return 0;
 	status = set_lowers(rootfs, &place, err);
 	if (status > 0)
 		status = set_upper(rootfs, &place, err) < 0 ? -1 : 1;

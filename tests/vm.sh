@@ -10,6 +10,9 @@
 # The machine is booted once for each stage: the files whose names begin with the same digit. So 1x is the first boot, 2x finds what 1x left, as after a
 # reboot. A file that is no .bats is a victim: the power is cut while it runs, and the next stage looks at what is left. FILEs choose stages.
 # Lines "ok" and "not ok" of TAP are counted. KEEP=1 keeps the work folder, VM_TIMEOUT (s) is for one boot.
+#
+# To work on one file: STAY=DIRECTORY leaves the machine on after the first stage, with its work in DIRECTORY. AGAIN=DIRECTORY then runs FILEs in it,
+# with the programs and tests as they are now; FILTER='a regex' chooses cases. `echo off >DIRECTORY/again.in` ends it.
 set -u -o pipefail
 
 cd "$(dirname "$0")/.."
@@ -25,9 +28,11 @@ for program in "$qemu" qemu-img mke2fs; do
 done
 tests/vm/make-disk.sh "$cache" || exit 2
 
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/dhow-vm.XXXXXX")
+work=${AGAIN:-${STAY:-}}
+[ -n "$work" ] && mkdir -p "$work" || work=$(mktemp -d "${TMPDIR:-/var/tmp}/dhow-vm.XXXXXX")
 qemu_pid=
 finish() {
+	[ -z "${STAY:-}${AGAIN:-}" ] || return
 	[ -z "$qemu_pid" ] || kill -9 "$qemu_pid" 2>/dev/null
 	[ -n "${KEEP:-}" ] && echo "# kept: $work" || rm -rf "$work"
 }
@@ -40,14 +45,17 @@ passed=0 failed=0 skipped=0 expected=0
 fail() { failed=$((failed + 1)); echo "not ok $*"; }
 
 # ---- the two disks ----
-qemu-img create -q -f qcow2 -b "$cache/disk.img" -F raw "$work/root.qcow2" || exit 2
+[ -n "${AGAIN:-}" ] || qemu-img create -q -f qcow2 -b "$cache/disk.img" -F raw "$work/root.qcow2" || exit 2
+rm -rf "$work/tree"
 mkdir -p "$work/tree/build/libexec/dhow" "$work/stage.d"
 cp "$BUILD"/dhow "$BUILD"/dhow-runtime "$work/tree/build/"
 cp "$BUILD"/libexec/dhow/* "$work/tree/build/libexec/dhow/"
-cp -r tests "$work/tree/"
+cp -r tests units "$work/tree/"
 strip "$work"/tree/build/dhow* "$work"/tree/build/libexec/dhow/* 2>/dev/null
 make_second_disk() { # STAGE FILES...
 	echo "$*" >"$work/tree/stage"
+	echo "${FILTER:-}" >"$work/tree/filter"
+	[ -z "${STAY:-}${AGAIN:-}" ] || touch "$work/tree/stay"
 	rm -rf "$work/tree/stage.d"
 	cp -r "$work/stage.d" "$work/tree/"
 	chmod -R a+rX "$work/tree"
@@ -60,12 +68,14 @@ make_second_disk() { # STAGE FILES...
 accel=tcg,thread=multi
 [ -w /dev/kvm ] && accel=kvm
 boot() { # OUTPUT
+	[ -p "$work/again.in" ] || mkfifo "$work/again.in" "$work/again.out" || exit 2
 	# as real: a disk with a cache that is written when the guest says so. qcow2 keeps tables in memory until then, so a cut loses what was not synced.
 	"$qemu" -machine q35 -accel "$accel" -cpu max -smp 2 -m 1536 -nodefaults -display none -no-reboot \
 		-kernel "$cache/kernel" -initrd "$cache/initrd" -append "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 panic=1 mitigations=off" \
 		-drive "file=$work/root.qcow2,if=virtio,format=qcow2,cache=writeback,discard=unmap" \
 		-drive "file=$work/second.img,if=virtio,format=raw,readonly=on" \
 		-device virtio-serial -chardev "file,id=out,path=$1" -device virtserialport,chardev=out,name=dhow \
+		-chardev "pipe,id=again,path=$work/again" -device virtserialport,chardev=again,name=again \
 		-object rng-random,filename=/dev/urandom,id=rng -device virtio-rng-pci,rng=rng \
 		-serial "file:$work/console" </dev/null >"$work/qemu.log" 2>&1 &
 	qemu_pid=$!
@@ -103,6 +113,31 @@ count() { # OUTPUT
 	if [ "$not_ok" -gt 0 ]; then grep -v '^ok ' "$output"; else grep '^vm: [^e]' "$output" | sed 's/^/# /'; fi
 	grep '^ok [0-9]* .*# skip' "$output" | sed 's/^ok [0-9]*/skipped/'
 }
+
+# ---- work on one file ----
+wait_end() { # OUTPUT
+	local end=$((SECONDS + ${VM_TIMEOUT:-900}))
+	until has_line end "$1"; do
+		[ $SECONDS -lt $end ] || { fail "the files did not end in time"; break; }
+		sleep 0.2
+	done
+}
+if [ -n "${AGAIN:-}" ]; then
+	make_second_disk "${@##*/}"
+	: >"$work/stage"
+	echo go >"$work/again.in"
+	wait_end "$work/stage"
+	cat "$work/stage"
+	exit
+fi
+if [ -n "${STAY:-}" ]; then
+	make_second_disk "${@##*/}"
+	boot "$work/stage"
+	wait_end "$work/stage"
+	cat "$work/stage"
+	echo "# the machine stays: process $qemu_pid"
+	exit
+fi
 
 # ---- the stages ----
 [ $# -gt 0 ] || set -- tests/vm/[0-9]*

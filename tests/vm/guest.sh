@@ -10,26 +10,45 @@ set -u -o pipefail
 say() { echo "vm: $*"; }
 as_user() { su -l user -c "cd /dhow && BUILD=build XDG_RUNTIME_DIR=/run/user/1000 STAGE_FILES=/dhow/stage.d $*" </dev/null; }
 
-# as installed, for units that start at boot
-if [ ! -e /usr/local/bin/dhow ]; then
-	mkdir -p /usr/local/libexec/dhow /usr/lib/systemd/user-generators
-	cp /dhow/build/libexec/dhow/* /usr/local/libexec/dhow/
-	cp /dhow/build/dhow /dhow/build/dhow-runtime /usr/local/bin/
-	[ ! -e /usr/local/libexec/dhow/quadlet ] || ln -s /usr/local/libexec/dhow/quadlet /usr/lib/systemd/user-generators/dhow-user-generator
-fi
+# as installed, for units that start at boot; each time what has changed
+install_new() {
+	mkdir -p /usr/local/libexec/dhow
+	cp -u --remove-destination /dhow/build/libexec/dhow/* /usr/local/libexec/dhow/
+	cp -u --remove-destination /dhow/build/dhow /dhow/build/dhow-runtime /usr/local/bin/
+	/dhow/units/install.sh '' /usr/local /usr/local/libexec/dhow
+}
+run_files() {
+	local file files filter
+	read -r -a files </dhow/stage
+	read -r filter </dhow/filter
+	for file in "${files[@]}"; do
+		say "file $file"
+		case $file in
+		*.bats) as_user "timeout 1800 bats --tap ${filter:+-f ${filter@Q}} tests/vm/$file" 2>&1 || say "bats of $file: status $?" ;;
+		*) as_user "tests/vm/$file" 2>&1 ;;
+		esac
+	done
+	say end
+}
 
-read -r -a files </dhow/stage
+# this file must not be in use while the disk that it came from is changed
+if [ -e /dhow/stay ] && [ "$0" != /run/guest.sh ]; then
+	cp "$0" /run/guest.sh
+	exec bash /run/guest.sh
+fi
+install_new
 until systemctl -q is-active user@1000.service; do sleep 0.2; done
 [ ! -d /sys/fs/cgroup/system.slice ] || say "booted in $(cut -d' ' -f1 /proc/uptime) s, kernel $(uname -r)"
-for file in "${files[@]}"; do
-	say "file $file"
-	case $file in
-	*.bats) as_user "timeout 1800 bats --tap tests/vm/$file" 2>&1 || say "bats of $file: status $?" ;;
-	*) as_user "tests/vm/$file" 2>&1 ;;
-	esac
-done
-say end
-case " ${files[*]} " in
+run_files
+if [ -e /dhow/stay ]; then
+	while read -r word; do
+		[ "$word" = go ] || break
+		umount -l /dhow
+		blockdev --flushbufs /dev/vdb
+		mount -o ro /dev/vdb /dhow && install_new && run_files
+	done </dev/virtio-ports/again
+fi
+case $(cat /dhow/stage) in
 *cut*) exec sleep infinity ;;
 *) systemctl --no-block poweroff ;;
 esac
