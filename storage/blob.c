@@ -155,6 +155,20 @@ int blob_partial_try(struct store *store, const struct digest *digest,
 	return partial_open(store, digest, false, ret_partial, err);
 }
 
+void blob_partial_offer(struct store *store, const struct digest *digest, int fd)
+{
+	struct err ignored; /* then it is copied */
+	cleanup_fd int tmp_fd = store_open_dir(store, "tmp", true, &ignored);
+	char name[PARTIAL_NAME_MAX], path[PROC_FD_PATH_MAX];
+
+	if (tmp_fd < 0 || blob_exists(store, digest) || fchmod(fd, 0600) < 0)
+		return;
+	partial_name(digest, name);
+	fd_proc_path(fd, path);
+	if (linkat(AT_FDCWD, path, tmp_fd, name, AT_SYMLINK_FOLLOW) < 0)
+		debug("blob '%s' is copied", digest->text);
+}
+
 int blob_partial_publish(struct store *store, struct blob_partial *partial, bool durable,
 			 struct err *err)
 {

@@ -147,6 +147,11 @@ int blob_partial_open(struct store *store, const struct digest *digest,
 /** The same without waiting: 2 when somebody else is fetching it. For callers that hold one already and would deadlock. */
 int blob_partial_try(struct store *store, const struct digest *digest,
 		     struct blob_partial *ret_partial, struct err *err);
+/**
+ * Give a file the name of the blob's partial, if there is none: then nothing has to be copied, only checked. The file is on the store's file
+ * system, the user's, and nobody else writes to it; it may become the blob. Quiet: without it the bytes are copied.
+ */
+void blob_partial_offer(struct store *store, const struct digest *digest, int fd);
 /** The caller has checked the digest: make it visible. */
 int blob_partial_publish(struct store *store, struct blob_partial *partial, bool durable,
 			 struct err *err);

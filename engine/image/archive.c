@@ -170,20 +170,46 @@ static const char *suffix_of(const char magic[4])
 	return memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ? "+zstd" : "";
 }
 
-/* A file becomes a blob: its descriptor is new. */
+/*
+ * A layer that is a plain tar has its diffID for a digest, and the configuration tells that: what it says is checked when the layer is
+ * unpacked. Else the file must be read: 1 known, 0 not.
+ */
+static int digest_is_known(int fd, const char *diff_id, struct digest *ret, uint64_t *ret_bytes)
+{
+	char magic[6] = { 0 };
+	struct stat st;
+
+	if (diff_id == NULL || digest_parse(diff_id, ret) < 0 || fstat(fd, &st) < 0 ||
+	    pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic))
+		return 0;
+	if (*suffix_of(magic) != '\0' || memcmp(magic, "BZh", 3) == 0 ||
+	    memcmp(magic,
+		   "\xfd"
+		   "7zXZ",
+		   5) == 0)
+		return 0;
+	*ret_bytes = (uint64_t)st.st_size;
+	return 1;
+}
+
+/*
+ * A file becomes a blob: its descriptor is new.
+ * @param diff_id  of a layer, as the configuration says; or NULL
+ */
 static int add_blob(struct convert *convert, const char *path, const char *media_type,
-		    json_t **ret_descriptor, struct err *err)
+		    const char *diff_id, json_t **ret_descriptor, struct err *err)
 {
 	cleanup_fd int fd = open_file(convert->from_fd, path);
 	cleanup_free char *type = NULL;
 	char link[PROC_FD_PATH_MAX];
 	struct digest digest;
 	uint64_t bytes = 0;
-	char magic[4];
+	char magic[4] = { 0 };
 
 	if (fd < 0)
 		return err_set(err, ERR_CORRUPT, "the archive lacks '%.200s'", path);
-	if (hash_file(fd, &digest, &bytes, magic, err) < 0)
+	if (digest_is_known(fd, diff_id, &digest, &bytes) == 0 &&
+	    hash_file(fd, &digest, &bytes, magic, err) < 0)
 		return -1;
 	fd_proc_path(fd, link);
 	if (linkat(AT_FDCWD, link, convert->blobs_fd, digest_hex(&digest), AT_SYMLINK_FOLLOW) < 0 &&
@@ -218,6 +244,8 @@ static int add_manifest(struct convert *convert, const json_t *manifest, struct 
 static int convert_one(struct convert *convert, const json_t *object, struct err *err)
 {
 	cleanup_json json_t *manifest = json_object();
+	cleanup_json json_t *image = NULL;
+	const json_t *diff_ids = NULL;
 	cleanup_strv struct strv layers = STRV_INIT;
 	const char *config_path = json_get_string(object, "", "Config", NULL);
 	json_t *config = NULL, *descriptor = NULL;
@@ -231,14 +259,18 @@ static int convert_one(struct convert *convert, const json_t *object, struct err
 		json_decref(list);
 		return err_set(err, ERR_CORRUPT, "manifest.json of the archive makes no sense");
 	}
-	if (add_blob(convert, config_path, MEDIA_DOCKER_CONFIG, &config, err) < 0) {
+	if (add_blob(convert, config_path, MEDIA_DOCKER_CONFIG, NULL, &config, err) < 0) {
 		json_decref(list);
 		return -1;
 	}
 	json_put(manifest, "config", config);
 	json_put(manifest, "layers", list);
+	if (read_json(convert->from_fd, config_path, &image, err) < 0)
+		return -1;
+	diff_ids = json_at(image, "rootfs", "diff_ids", NULL);
 	for (size_t i = 0; i < layers.count; i++) {
-		if (add_blob(convert, layers.items[i], NULL, &descriptor, err) < 0)
+		if (add_blob(convert, layers.items[i], NULL,
+			     json_string_value(json_array_get(diff_ids, i)), &descriptor, err) < 0)
 			return -1;
 		json_array_append_new(list, descriptor);
 	}

@@ -277,10 +277,15 @@ int pull_layout(struct engine *engine, const char *path, const struct archive_it
 		.engine = engine, .opts = opts, .progress = progress, .progress_arg = progress_arg
 	};
 	json_t *source = json_object();
+	const char *below_root;
 	int status;
 
 	json_put_string(source, "kind", "oci");
 	json_put(source, "path", json_text(path));
+	/* unpacked there by archive_open() */
+	below_root = str_after(path, engine->store->root_path);
+	if (below_root != NULL && str_after(below_root, "/tmp/archive-") != NULL)
+		json_put_bool(source, "own", true);
 	json_put_string(source, "digest", item->manifest.text);
 	if (pull_platform(opts, &pull.platform, &pull.explicit_platform, err) < 0) {
 		json_decref(source);

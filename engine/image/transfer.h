@@ -9,6 +9,7 @@
  *	 "store": {"root": "/...", "runRoot": "/...", "additionalRoots": []},
  *	 "source": {"kind": "registry", "endpoints": [ENDPOINT...], "tag": "latest", "digest": ""},
  *		   or {"kind": "oci", "path": "/...", "name": "latest"}, or {"kind": "dir", "path": "/..."}
+ *		   ("own": true: of a layout below tmp/ of the store, whose files may become blobs)
  *	 "platform": {"os": "linux", "architecture": "amd64", "variant": ""},
  *	 "proxy": {"https_proxy": "..."},		as in the environment of the user
  *	 "retry": 3, "retryDelayMs": 1000, "retryDelayGrows": true, "stallTimeoutS": 60, "parallel": 3}

@@ -38,8 +38,20 @@ static int open_store(const struct transfer_request *request, struct store **ret
 	return store_open(&options, ret_store, err);
 }
 
+/* A layout that is dhow's own, in its store: its files may become blobs without being copied. fd, -1: it is none. */
+static int open_own_layout(const struct transfer_request *request)
+{
+	cleanup_free char *path = NULL;
+
+	if (!json_get_bool(request->source, false, "own", NULL))
+		return -1;
+	path = xasprintf("%s/blobs/sha256", json_get_string(request->source, "", "path", NULL));
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int start(struct err *err)
 {
+	int own_fd = -1;
 	struct transfer_request request = { 0 };
 	cleanup_store struct store *store = NULL;
 	const struct idmaps *maps = NULL;
@@ -88,8 +100,9 @@ static int start(struct err *err)
 	if (request.layer_limit >= 0)
 		layer_limit = (size_t)request.layer_limit;
 	bool images = str_equal(request.op, "pull");
+	own_fd = open_own_layout(&request);
 	transfer_request_release(&request);
-	status = supervisor_main(store, images, layer_limit, pair[0], pid);
+	status = supervisor_main(store, images, layer_limit, own_fd, pair[0], pid);
 out:
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);

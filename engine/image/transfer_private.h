@@ -108,8 +108,9 @@ int filter_main(const struct transfer_request *request);
  * The supervisor: serve the fetcher until it ends; writes the last event. Returns the exit status.
  * @param images       the result is an image, and all of it must be there
  * @param layer_limit  so many layers of it, the lowest
+ * @param own_fd       blobs/sha256 of a layout that is dhow's own, whose files may become blobs; taken; -1: there is none
  */
-int supervisor_main(struct store *store, bool images, size_t layer_limit, int fetcher_fd,
-		    pid_t fetcher_pid);
+int supervisor_main(struct store *store, bool images, size_t layer_limit, int own_fd,
+		    int fetcher_fd, pid_t fetcher_pid);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "storage/layer_packed.h"
 #include "storage/sha256.h"
 
@@ -28,13 +29,13 @@ const struct slot slot_empty = {
 	.result = UNPACK_RESULT_INIT,
 };
 
-/* A part that is worth keeping for a retry: documents are read from their beginning anyway. */
-static bool is_worth_keeping(const struct slot *slot)
+/* A part that is worth keeping for a retry: documents are read from their beginning anyway, and so are archives. */
+static bool is_worth_keeping(const struct supervisor *supervisor, const struct slot *slot)
 {
 	struct stat st;
 
-	return (slot->is_layer || slot->is_raw) && fstat(slot->partial.fd, &st) == 0 &&
-	       st.st_size > 0;
+	return !supervisor->is_own && (slot->is_layer || slot->is_raw) &&
+	       fstat(slot->partial.fd, &st) == 0 && st.st_size > 0;
 }
 
 void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard)
@@ -42,7 +43,8 @@ void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard
 	if (slot->unpacking)
 		unpack_abort(&slot->unpacker);
 	staging_discard(supervisor->store, &slot->staging);
-	blob_partial_close(supervisor->store, &slot->partial, discard || !is_worth_keeping(slot));
+	blob_partial_close(supervisor->store, &slot->partial,
+			   discard || !is_worth_keeping(supervisor, slot));
 	fd_close(&slot->lock_fd);
 	unpack_result_release(&slot->result);
 	*slot = slot_empty;
@@ -54,7 +56,8 @@ static int reply(struct supervisor *supervisor, size_t number, enum work_kind ki
 	struct work work = { .kind = kind, .slot = (uint32_t)number, .bytes = bytes };
 	int status = fd_send(supervisor->fetcher_fd, &work, sizeof(work), fds, fd_count);
 
-	if (status < 0)
+	/* it has ended with an error, which is the true one and will be read next */
+	if (status < 0 && status != -EPIPE)
 		return err_sys(err, -status, "cannot talk to the fetcher");
 	return 0;
 }
@@ -125,6 +128,21 @@ static int start_unpacker(struct supervisor *supervisor, struct slot *slot, stru
 	return 0;
 }
 
+/* The file of the layout is the partial, whole: it is read, hashed and fed from there, and never copied. */
+static void offer_own(struct supervisor *supervisor, const struct slot *slot)
+{
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	if (supervisor->own_fd < 0 || !slot->is_layer)
+		return;
+	fd = path_open_beneath(supervisor->own_fd, digest_hex(&slot->blob), O_RDONLY | O_NONBLOCK,
+			       0);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (uint64_t)st.st_size == slot->bytes)
+		blob_partial_offer(supervisor->store, &slot->blob, fd);
+}
+
 int slot_open(struct supervisor *supervisor, size_t number, struct err *err)
 {
 	struct slot *slot = &supervisor->slots[number];
@@ -150,6 +168,7 @@ int slot_open(struct supervisor *supervisor, size_t number, struct err *err)
 		}
 	}
 	if (!blob_exists(supervisor->store, &slot->blob)) {
+		offer_own(supervisor, slot);
 		status = blob_partial_try(supervisor->store, &slot->blob, &slot->partial, err);
 		if (status == 2) {
 			fd_close(&slot->lock_fd);

@@ -219,6 +219,9 @@ static int handle_work(struct supervisor *supervisor, struct work *work, struct 
 	case WORK_OPEN:
 		return handle_open(supervisor, work, err);
 	case WORK_DROP:
+		/* perhaps it was the layout's file that is wrong: the fetcher is to look at it itself */
+		if (work->discard != 0)
+			fd_close(&supervisor->own_fd);
 		slot_release(supervisor, slot, work->discard != 0);
 		return 0;
 	case WORK_BROKEN:
@@ -292,12 +295,14 @@ static int step(struct supervisor *supervisor, struct err *err)
 	return polls[0].revents != 0 ? read_work(supervisor, err) : 0;
 }
 
-int supervisor_main(struct store *store, bool images, size_t layer_limit, int fetcher_fd,
-		    pid_t fetcher_pid)
+int supervisor_main(struct store *store, bool images, size_t layer_limit, int own_fd,
+		    int fetcher_fd, pid_t fetcher_pid)
 {
 	struct supervisor supervisor = { .store = store,
 					 .images = images,
 					 .layer_limit = layer_limit,
+					 .is_own = own_fd >= 0,
+					 .own_fd = own_fd,
 					 .fetcher_fd = fetcher_fd,
 					 .signal_fd = -1,
 					 .flusher = CHILD_INIT };
@@ -326,6 +331,7 @@ int supervisor_main(struct store *store, bool images, size_t layer_limit, int fe
 			end_failed(&supervisor, &err);
 	}
 	child_release(&supervisor.flusher);
+	fd_close(&supervisor.own_fd);
 	for (size_t i = 0; i < WORK_SLOTS; i++)
 		slot_release(&supervisor, &supervisor.slots[i], false);
 	return supervisor.exit_status;

@@ -40,6 +40,8 @@ struct slot {
 struct supervisor {
 	struct store *store;
 	int fetcher_fd, signal_fd;
+	bool is_own; /* the source is a layout of dhow's own */
+	int own_fd; /* blobs/sha256 of a layout that dhow has just unpacked and will throw away, or -1 */
 	struct slot slots[WORK_SLOTS];
 	const struct idmaps *maps;
 	struct child flusher;

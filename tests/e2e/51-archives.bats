@@ -85,6 +85,36 @@ PY
 	eq "$(ls "$W/store/tmp" | grep -vc '^lock$\|partial$')" 0
 }
 
+@test "an archive whose configuration lies about a layer is refused, and what is true in it loads" {
+	run_ok save -o "$T/true.tar" made:1
+	python3 - "$T" <<'PY'
+import hashlib, json, io, sys, tarfile
+top = sys.argv[1]
+old = tarfile.open(top + "/true.tar")
+files = {m.name: old.extractfile(m).read() for m in old if m.isfile()}
+manifest = json.loads(files["manifest.json"])
+config = json.loads(files.pop(manifest[0]["Config"]))
+# the layers the wrong way round: each is a layer of the image, none is where the configuration says
+config["rootfs"]["diff_ids"].reverse()
+manifest[0]["Config"] = "lie.json"
+files["manifest.json"], files["lie.json"] = json.dumps(manifest).encode(), json.dumps(config).encode()
+new = tarfile.open(top + "/lie.tar", "w")
+for name, data in files.items():
+    item = tarfile.TarInfo(name)
+    item.size = len(data)
+    new.addfile(item, io.BytesIO(data))
+new.close()
+PY
+	run_ok rmi -f made:1
+	run_fails 125 load -q -i "$T/lie.tar"
+	hasnt "$(dhow images -a --format '{{.Repository}}')" made
+	eq "$(find "$W/store/tmp" -mindepth 1 -maxdepth 1 ! -name lock)" ""
+	run_ok load -q -i "$T/true.tar"
+	run_ok run --rm --network none made:1 cat /made
+	eq "$out" made
+	run_ok system check
+}
+
 @test "run takes an image from an archive by its transport" {
 	run_ok save --format oci-archive -o "$T/oci.tar" made:1
 	run_ok run --rm --network none "oci-archive:$T/oci.tar:localhost/made:1" cat /made
