@@ -130,7 +130,7 @@ static int attach_run(struct cli *cli, void *opts_, const struct strv *args, str
 		return err_set(err, ERR_STATE,
 			       "you can only attach to running containers: container '%s' is %s",
 			       args->count > 0 ? args->items[0] : container->name,
-			       container_status_name((int)container->state.status));
+			       container_state_name(&container->state));
 
 	struct attach_session session = {
 		.streams = ATTACH_STREAM_STDOUT | ATTACH_STREAM_STDERR,

@@ -140,7 +140,7 @@ static int clone_run(struct cli *cli, void *opts_, const struct strv *args, stru
 	struct clone_opts *opts = opts_;
 	cleanup_container struct container *old = NULL, *made = NULL;
 	struct clone_source source = { .args = STRV_INIT, .global = global_defaults };
-	struct container_rm_opts rm = { .force = opts->force, .time_s = -1 };
+	struct container_rm_opts rm = { .force = opts->force, .stop.time_s = -1 };
 
 	if (args->count > 1 && opts->name != NULL)
 		return err_set(err, ERR_USAGE, "the name '%s' and --name '%s' exclude each other",

@@ -93,9 +93,9 @@ static void status_text(const struct container_state *state, const struct contai
 {
 	enum health_status health;
 	char duration[HUMAN_MAX];
-	const char *word = container_status_name((int)state->status);
+	const char *word = container_state_name(state);
 
-	switch (state->status) {
+	switch (state->stopping ? CONTAINER_STATUS_COUNT : state->status) {
 	case CONTAINER_RUNNING:
 		human_duration(now_ns - state->started_ns, duration);
 		strbuf_addf(out, "Up %s", duration);
@@ -214,7 +214,7 @@ static json_t *brief_value(const struct ps_opts *opts, const struct container_br
 		status_text(state, brief->container, now_ns, &status);
 		return json_text(status.data);
 	case BRIEF_STATE:
-		return json_text(container_status_name((int)state->status));
+		return json_text(container_state_name(state));
 	case BRIEF_PORTS:
 		return json_text(brief->ports);
 	case BRIEF_NAMES:

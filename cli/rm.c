@@ -102,7 +102,7 @@ static const struct opt rm_opts[] = {
 	OPT_FLAG('i', "ignore", struct rm_opts, rm.ignore, "a missing container is no error"),
 	OPT_FLAG('v', "volumes", struct rm_opts, rm.volumes, "remove anonymous volumes, too"),
 	OPT_FLAG(0, "depend", struct rm_opts, rm.depend, "remove those that depend on it, too"),
-	OPT_SECONDS('t', "time", struct rm_opts, rm.time_s, "SECONDS",
+	OPT_SECONDS('t', "time", struct rm_opts, rm.stop.time_s, "SECONDS",
 		    "with --force: wait before killing"),
 	OPT_ALIAS("timeout", "time"),
 	OPT_REFUSED(0, "link", "there are no links"),
@@ -119,6 +119,6 @@ const struct cmd cmd_rm = {
 	.needs = NEEDS_WRITING,
 	.opts = rm_opts,
 	.opts_size = sizeof(struct rm_opts),
-	.defaults = &(const struct rm_opts){ .rm.time_s = -1 },
+	.defaults = &(const struct rm_opts){ .rm.stop.time_s = -1 },
 	.run = rm_run,
 };

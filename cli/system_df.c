@@ -136,7 +136,7 @@ static json_t *container_row_of(struct engine *engine, const struct disk_contain
 	json_put_int(row, "LocalVolumes", (int64_t)item->volumes);
 	put_size(row, "Size", item->bytes);
 	json_put_string(row, "Created", created);
-	json_put_string(row, "Status", container_status_name((int)container->state.status));
+	json_put_string(row, "Status", container_state_name(&container->state));
 	json_put_string(row, "Names", container->name != NULL ? container->name : "");
 	return row;
 }

@@ -36,7 +36,7 @@ static bool user_agrees(const struct cli *cli)
 static int remove_containers(struct engine *engine, struct err *err)
 {
 	static const struct container_rm_opts remove = {
-		.force = true, .ignore = true, .depend = true, .volumes = true, .time_s = 0
+		.force = true, .ignore = true, .depend = true, .volumes = true, .stop.time_s = 0
 	};
 	cleanup_container_list struct container_list list = { NULL, 0 };
 

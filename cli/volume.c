@@ -203,7 +203,9 @@ struct volume_rm_opts {
 /* Remove the containers that use it, for --force. */
 static int remove_users(struct cli *cli, const struct strv *ids, int64_t time_s, struct err *err)
 {
-	const struct container_rm_opts opts = { .force = true, .ignore = true, .time_s = time_s };
+	const struct container_rm_opts opts = { .force = true,
+						.ignore = true,
+						.stop.time_s = time_s };
 
 	for (size_t i = 0; i < ids->count; i++) {
 		cleanup_container struct container *container = NULL;

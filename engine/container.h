@@ -8,6 +8,7 @@
  *	  run, exit	records of the monitor (engine/monitor.h)
  *	  restarts, stopped	what the restart policy has done, what the user wants (engine/container/restart.h)
  *	  alive		file whose lock is held by the monitor: the container runs if and only if it is held
+ *	  stopping	file whose lock is held by who stops it: what runs is shown as `stopping` meanwhile
  *	  upper/ work/	the writable layer
  *	  log, log.1 ...	the log, unless --log-opt path
  *	names/ESCAPED-NAME	-> ID: made with O_EXCL (link): exactly one winner of a name
@@ -137,6 +138,7 @@ NAME_TABLE_DECLARE(container_status)
 /** What changes by itself: lock, records of the monitor, cgroup. */
 struct container_state {
 	enum container_status status;
+	bool stopping;		/* up, and somebody waits for its end after the stop signal */
 	pid_t pid, monitor_pid; /* 0 unless running */
 	uint64_t start_ticks;	/* of pid */
 	int32_t exit_code;
@@ -144,6 +146,9 @@ struct container_state {
 	bool oom_killed;
 	int64_t started_ns, finished_ns; /* 0: never */
 };
+
+/** What the state is called: the name of its status, or "stopping". */
+const char *container_state_name(const struct container_state *state);
 
 /** A container: create.json, parsed. The JSON is kept; members are borrowed from it unless said. */
 struct container {
@@ -304,14 +309,21 @@ int container_attach(struct engine *engine, struct container *container,
 		     const struct container_attach_opts *opts, int32_t *ret_exit_code,
 		     struct err *err);
 
-/** stop signal, wait, SIGKILL. @param timeout_s -1: the container's own */
-int container_stop(struct engine *engine, struct container *container, int64_t timeout_s,
-		   struct err *err);
+/** What a stop does when the first process has no handler for the stop signal, so that waiting is for nothing (U17). */
+enum stop_unhandled { STOP_UNHANDLED_WAIT, STOP_UNHANDLED_KILL };
+struct container_stop_opts {
+	int64_t time_s; /* before SIGKILL; -1: the container's own */
+	int unhandled;	/* enum stop_unhandled; it is said in any case */
+	int signal;	/* in place of the container's own; 0: that */
+};
+/** stop signal, wait, SIGKILL */
+int container_stop(struct engine *engine, struct container *container,
+		   const struct container_stop_opts *opts, struct err *err);
 /** ERR_STATE when it does not run. */
 int container_kill(struct engine *engine, struct container *container, int signal_number,
 		   struct err *err);
-int container_restart(struct engine *engine, struct container *container, int64_t timeout_s,
-		      struct err *err);
+int container_restart(struct engine *engine, struct container *container,
+		      const struct container_stop_opts *opts, struct err *err);
 /**
  * The monitor calls it after an end: start the container again if its policy and the user still want that, and try again for a while
  * when it cannot be started. 0 also when it is not wanted.
@@ -335,7 +347,7 @@ int container_rename(struct engine *engine, struct container *container, const c
 
 struct container_rm_opts {
 	bool force, ignore, volumes, depend;
-	int64_t time_s; /* before SIGKILL with force; -1: the container's own (10) */
+	struct container_stop_opts stop; /* with force */
 	struct strv *
 		ret_dependents; /* gets the ids of those that were removed with depend; NULL: nobody asks */
 };

@@ -32,7 +32,7 @@ static int remove_run_dir(struct engine *engine, const struct container *contain
 int container_cleanup(struct engine *engine, struct container *container, bool remove,
 		      struct err *err)
 {
-	static const struct container_rm_opts gone = { .ignore = true, .time_s = -1 };
+	static const struct container_rm_opts gone = { .ignore = true, .stop.time_s = -1 };
 	cleanup_free char *cgroup_path = NULL;
 
 	if (remove)

@@ -519,7 +519,7 @@ static int create_name(struct create *create, struct err *err)
 		return name_taken(create, &owner, err);
 
 	cleanup_container struct container *old = NULL;
-	struct container_rm_opts rm = { .force = true, .volumes = true, .time_s = -1 };
+	struct container_rm_opts rm = { .force = true, .volumes = true, .stop.time_s = -1 };
 	if (container_find(create->engine, owner.text, &old, err) > 0 &&
 	    container_remove(create->engine, old, &rm, err) < 0)
 		return err_wrap(err, "cannot replace container '%s'", name);

@@ -156,8 +156,7 @@ static int exec_prepare(struct exec *exec, const struct strv *argv, struct err *
 		return err_set(err, ERR_STATE,
 			       "can only create exec sessions on running containers: container "
 			       "'%s' is %s: container state improper",
-			       container->name,
-			       container_status_name((int)container->state.status));
+			       container->name, container_state_name(&container->state));
 	runtime->init_pid = container->state.pid;
 	if (container_read_config(container, &exec->config, err) < 0)
 		return -1;

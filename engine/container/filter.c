@@ -104,7 +104,8 @@ static int check_status(struct engine *engine, struct filter_value *value, struc
 		if (str_equal(value->text, more[i]))
 			return 0;
 	err_set(err, ERR_USAGE, "'%s' is not a valid container status", value->text);
-	return err_hint(err, "Use created, initialized, running, paused, exited or damaged.");
+	return err_hint(err,
+			"Use created, initialized, running, paused, stopping, exited or damaged.");
 }
 
 static bool test_status(const struct filter_value *value, const struct container *container)
@@ -115,7 +116,7 @@ static bool test_status(const struct filter_value *value, const struct container
 		return status == CONTAINER_EXITED;
 	if (str_equal(value->text, "configured"))
 		return status == CONTAINER_CREATED;
-	return str_equal(value->text, container_status_name(status));
+	return str_equal(value->text, container_state_name(&container->state));
 }
 
 static int check_number(struct engine *engine, struct filter_value *value, struct err *err)

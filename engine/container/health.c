@@ -174,16 +174,18 @@ static int remember(struct engine *engine, const struct container *container,
 static int act(struct engine *engine, struct container *container, enum health_action action,
 	       struct err *err)
 {
+	static const struct container_stop_opts own_time = { .time_s = -1 };
+
 	switch (action) {
 	case HEALTH_ACTION_KILL:
 		/* not as the user's own: its restart policy holds */
 		return container_send_signal(engine, container, SIGKILL, err);
 	case HEALTH_ACTION_STOP:
-		return container_stop(engine, container, -1, err);
+		return container_stop(engine, container, &own_time, err);
 	case HEALTH_ACTION_RESTART:
 		/* the check's program has left us closed to everybody (R5), but a start is helped by newuidmap, which must look at a child of ours */
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-		return container_restart(engine, container, -1, err);
+		return container_restart(engine, container, &own_time, err);
 	case HEALTH_ACTION_NONE:
 	case HEALTH_ACTION_COUNT:
 		break;

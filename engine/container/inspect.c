@@ -70,8 +70,9 @@ static json_t *inspect_state(const struct inspect *inspect)
 
 	json_put_string(object, "OciVersion",
 			json_get_string(inspect->spec, "", "ociVersion", NULL));
-	json_put_string(object, "Status", container_status_name((int)state->status));
-	json_put_bool(object, "Running", paused || state->status == CONTAINER_RUNNING);
+	json_put_string(object, "Status", container_state_name(state));
+	json_put_bool(object, "Running",
+		      !state->stopping && (paused || state->status == CONTAINER_RUNNING));
 	json_put_bool(object, "Paused", paused);
 	json_put_bool(object, "Restarting", false);
 	json_put_bool(object, "OOMKilled", state->oom_killed);

@@ -127,7 +127,7 @@ int container_state_improper(const struct container *container, const char *what
 	return err_set(
 		err, ERR_STATE,
 		"can only %s running containers. %s is in state %s: container state improper", what,
-		container->id.text, container_status_name((int)container->state.status));
+		container->id.text, container_state_name(&container->state));
 }
 
 /* An init of ours has a mount namespace of its own: a process that has our own one only has the number and, after a reboot, the time. */

@@ -68,6 +68,7 @@
 #define FILE_CREATE   "create.json"
 #define FILE_CONFIG   "config.json"
 #define FILE_ALIVE    "alive"
+#define FILE_STOPPING "stopping"
 #define FILE_LOCK     "lock"
 #define FILE_RUN      "run"
 #define FILE_EXIT     "exit"

@@ -132,10 +132,10 @@ static int ensure_stopped(struct engine *engine, struct container *container,
 			err, ERR_STATE,
 			"cannot remove container %s as it is %s - running or paused containers "
 			"cannot be removed without force: container state improper",
-			container->id.text, container_status_name((int)status));
+			container->id.text, container_state_name(&container->state));
 	if (status == CONTAINER_PAUSED && container_pause(engine, container, false, err) < 0)
 		return -1;
-	return container_stop(engine, container, opts->time_s, err);
+	return container_stop(engine, container, &opts->stop, err);
 }
 
 /* Those that need it go first, or it stays. */

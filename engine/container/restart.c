@@ -133,12 +133,12 @@ int restart_count(const struct container *container, struct err *err)
 				 RECORD_VERSION_RESTARTS, record, 0, err);
 }
 
-int container_restart(struct engine *engine, struct container *container, int64_t timeout_s,
-		      struct err *err)
+int container_restart(struct engine *engine, struct container *container,
+		      const struct container_stop_opts *opts, struct err *err)
 {
 	static const struct container_start_opts plain = { 0 };
 
-	if (container_stop(engine, container, timeout_s, err) < 0)
+	if (container_stop(engine, container, opts, err) < 0)
 		return -1;
 	if (container_start(engine, container, &plain, NULL, err) < 0)
 		return -1;

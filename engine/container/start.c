@@ -311,6 +311,8 @@ static int already_running(const struct start *start, struct err *err)
 {
 	if (start->opts->init_only)
 		return err_set(err, ERR_STATE, "it was started already");
+	if (alive_is_held(start->container->dir_fd, FILE_STOPPING))
+		return err_set(err, ERR_STATE, "it is being stopped");
 	if (!start->opts->attach)
 		return 0;
 	return err_set(err, ERR_STATE, "it is running already");

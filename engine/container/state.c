@@ -22,6 +22,11 @@ static const char *const container_status_names[] = {
 };
 NAME_TABLE(container_status, CONTAINER_STATUS_COUNT)
 
+const char *container_state_name(const struct container_state *state)
+{
+	return state->stopping ? "stopping" : container_status_name((int)state->status);
+}
+
 /* Exit code of a container whose monitor was killed: nobody saw the end. */
 #define EXIT_CODE_UNKNOWN 255
 
@@ -69,6 +74,7 @@ void container_state_read(int dir_fd, struct container_state *ret_state)
 		ret_state->status = CONTAINER_INITIALIZED;
 		if (run != NULL)
 			state_from_run(run, ret_state);
+		ret_state->stopping = alive_is_held(dir_fd, FILE_STOPPING);
 		return;
 	}
 

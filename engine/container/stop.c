@@ -4,7 +4,7 @@
  *
  * The connection to the monitor is made before the signal, so that the end cannot be missed. A first process that has no handler for the
  * stop signal will not end by it (the kernel protects process 1 of a pid namespace): that is said as soon as waiting has
- * begun, with the cure, and not after the time is over (U17).
+ * begun, with the cure, and not after the time is over (U17); who wants that does not wait for it either.
  */
 #include "engine/container/life.h"
 
@@ -47,32 +47,42 @@ static bool has_handler(pid_t pid, int signal_number)
 }
 
 static void warn_no_handler(struct engine *engine, const struct container *container,
-			    int signal_number, int64_t timeout_s)
+			    int signal_number, const struct container_stop_opts *opts)
 {
 	const char *signal_text = signal_name(signal_number);
+	cleanup_free char *when = opts->unhandled == STOP_UNHANDLED_KILL
+					  ? xstrdup("now")
+					  : xasprintf("in %" PRId64 " s", opts->time_s);
 
-	engine_warn(
-		engine,
-		"the first process of container %s has no handler for SIG%s and will be killed in "
-		"%" PRId64 " s; use --init, --stop-signal or --time",
-		container->name, signal_text == NULL ? "?" : signal_text, timeout_s);
+	engine_warn(engine,
+		    "the first process of container %s has no handler for SIG%s and will be killed "
+		    "%s; use --init, --stop-signal%s",
+		    container->name, signal_text == NULL ? "?" : signal_text, when,
+		    opts->unhandled == STOP_UNHANDLED_KILL ? "" : " or stop --unhandled=kill");
 }
 
-/* The signal was sent: wait until the end is told, or the time is over. */
+/* The signal was sent: wait until the end is told, or the time is over, or waiting is seen to be for nothing. */
 static enum end_result wait_for_end(struct engine *engine, struct container *container, int fd,
-				    int signal_number, int64_t timeout_s, struct attach_exit *exit)
+				    int signal_number, const struct container_stop_opts *opts,
+				    bool *ret_in_vain)
 {
-	int64_t timeout_ms = timeout_s > INT64_MAX / 1000 ? -1 : timeout_s * 1000;
+	int64_t timeout_ms = opts->time_s > INT64_MAX / 1000 ? -1 : opts->time_s * 1000;
+	struct attach_exit exit;
 	enum end_result result;
 
+	*ret_in_vain = false;
 	if (timeout_ms >= 0 && timeout_ms <= HANDLER_GRACE_MS)
-		return container_wait_end(fd, timeout_ms, exit);
-	result = container_wait_end(fd, HANDLER_GRACE_MS, exit);
+		return container_wait_end(fd, timeout_ms, &exit);
+	result = container_wait_end(fd, HANDLER_GRACE_MS, &exit);
 	if (result != END_TIMEOUT)
 		return result;
-	if (signal_number != SIGKILL && !has_handler(container->state.pid, signal_number))
-		warn_no_handler(engine, container, signal_number, timeout_s);
-	return container_wait_end(fd, timeout_ms < 0 ? -1 : timeout_ms - HANDLER_GRACE_MS, exit);
+	if (signal_number != SIGKILL && !has_handler(container->state.pid, signal_number)) {
+		warn_no_handler(engine, container, signal_number, opts);
+		*ret_in_vain = opts->unhandled == STOP_UNHANDLED_KILL;
+		if (*ret_in_vain)
+			return END_TIMEOUT;
+	}
+	return container_wait_end(fd, timeout_ms < 0 ? -1 : timeout_ms - HANDLER_GRACE_MS, &exit);
 }
 
 static int end_by_force(struct container *container, int connection_fd, int pid_fd, struct err *err)
@@ -97,14 +107,28 @@ static void thaw(struct container *container)
 	cgroup_release(&cgroup);
 }
 
-static int stop_running(struct engine *engine, struct container *container, int64_t timeout_s,
-			struct err *err)
+/* Shown as `stopping` as long as this is open. A failure is no reason not to stop it; who is second is shown by the first one's. */
+static int show_stopping(const struct container *container)
 {
-	int signal_number =
-		(int)json_get_int(container->create, SIGTERM, KEY_STOP, KEY_SIGNAL, NULL);
+	struct err err = { 0 };
+	int fd = alive_take(container->dir_fd, FILE_STOPPING, &err);
+
+	if (fd == -1)
+		debug("cannot show that the container is being stopped, ignoring: %s", err.msg);
+	return fd < 0 ? -1 : fd;
+}
+
+static int stop_running(struct engine *engine, struct container *container,
+			const struct container_stop_opts *opts, struct err *err)
+{
+	int signal_number = opts->signal != 0 ? opts->signal
+					      : (int)json_get_int(container->create, SIGTERM,
+								  KEY_STOP, KEY_SIGNAL, NULL);
 	cleanup_fd int connection_fd = container_connect(engine, container, err);
 	cleanup_fd int pid_fd = container_open_init(container);
+	cleanup_fd int stopping_fd = -1;
 	struct attach_exit exit;
+	bool in_vain;
 
 	if (connection_fd == -1)
 		return -1;
@@ -116,24 +140,26 @@ static int stop_running(struct engine *engine, struct container *container, int6
 		}
 		return 0;
 	}
-	if (pid_fd < 0 || timeout_s == 0) {
+	if (pid_fd < 0 || opts->time_s == 0) {
 		if (pid_fd >= 0)
 			return end_by_force(container, connection_fd, pid_fd, err);
 		container_wait_end(connection_fd, KILL_WAIT_MS, &exit);
 		return 0;
 	}
 
+	stopping_fd = show_stopping(container);
 	process_signal(pid_fd, signal_number);
 	if (container->state.status == CONTAINER_PAUSED)
 		thaw(container);
-	if (wait_for_end(engine, container, connection_fd, signal_number, timeout_s, &exit) !=
+	if (wait_for_end(engine, container, connection_fd, signal_number, opts, &in_vain) !=
 	    END_TIMEOUT)
 		return 0;
-	engine_warn(engine,
-		    "StopSignal SIG%s failed to stop container %s in %" PRId64
-		    " seconds, resorting to SIGKILL",
-		    signal_name(signal_number) ? signal_name(signal_number) : "?", container->name,
-		    timeout_s);
+	if (!in_vain)
+		engine_warn(engine,
+			    "StopSignal SIG%s failed to stop container %s in %" PRId64
+			    " seconds, resorting to SIGKILL",
+			    signal_name(signal_number) ? signal_name(signal_number) : "?",
+			    container->name, opts->time_s);
 	return end_by_force(container, connection_fd, pid_fd, err);
 }
 
@@ -151,9 +177,10 @@ static int wait_for_start(struct engine *engine, struct container *container, st
 	return container_refresh(container, err);
 }
 
-int container_stop(struct engine *engine, struct container *container, int64_t timeout_s,
-		   struct err *err)
+int container_stop(struct engine *engine, struct container *container,
+		   const struct container_stop_opts *opts, struct err *err)
 {
+	struct container_stop_opts own = *opts;
 	struct err ignored = { 0 }; /* leftovers are looked for again by rm and by the next start */
 
 	if (container->create == NULL)
@@ -171,10 +198,10 @@ int container_stop(struct engine *engine, struct container *container, int64_t t
 		return container_refresh(container, err);
 	}
 
-	if (timeout_s < 0)
-		timeout_s = json_get_int(container->create, STOP_TIMEOUT_DEFAULT_S, KEY_STOP,
-					 KEY_TIMEOUT_S, NULL);
-	if (stop_running(engine, container, timeout_s, err) < 0)
+	if (own.time_s < 0)
+		own.time_s = json_get_int(container->create, STOP_TIMEOUT_DEFAULT_S, KEY_STOP,
+					  KEY_TIMEOUT_S, NULL);
+	if (stop_running(engine, container, &own, err) < 0)
 		return err_wrap(err, "cannot stop container '%s'", container->name);
 	event_container(engine, container, EVENT_STOP);
 

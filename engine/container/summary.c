@@ -231,7 +231,7 @@ json_t *container_summary(struct engine *engine, const struct container *contain
 	}
 	json_put_int(object, "StartedAt",
 		     state->started_ns == 0 ? GO_ZERO_TIME_S : state->started_ns / NS_PER_S);
-	json_put_string(object, "State", container_status_name((int)state->status));
+	json_put_string(object, "State", container_state_name(state));
 	json_put_int(object, "Created", container->created_ns / NS_PER_S);
 	return object;
 }

@@ -40,7 +40,7 @@ static const char *meant_name(const struct image *image, const char *text)
 
 static int remove_users(struct engine *engine, const struct strv *ids, struct err *err)
 {
-	const struct container_rm_opts opts = { .force = true, .ignore = true, .time_s = 0 };
+	const struct container_rm_opts opts = { .force = true, .ignore = true, .stop.time_s = 0 };
 
 	for (size_t i = 0; i < ids->count; i++) {
 		cleanup_container struct container *container = NULL;

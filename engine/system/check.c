@@ -224,7 +224,7 @@ static bool needs_blobs(struct check *check, const struct image *image)
 static int remove_containers(struct check *check, const struct strv *ids, struct err *err)
 {
 	static const struct container_rm_opts remove = {
-		.force = true, .ignore = true, .depend = true, .time_s = -1
+		.force = true, .ignore = true, .depend = true, .stop.time_s = -1
 	};
 
 	for (size_t i = 0; i < ids->count; i++) {

@@ -361,3 +361,30 @@ no_prepared() { ! pgrep -u "$(id -u)" -f "^dhow-monitor" >/dev/null || [ "$(dhow
 	wait_for 10 no_monitor
 }
 no_monitor() { ! pgrep -u "$(id -u)" -x monitor >/dev/null; }
+
+@test "stop: a first process without a handler is said, and not waited for with --unhandled=kill; it is stopping meanwhile (U17)" {
+	run_ok run -d --name $C --network none $IMAGE sleep 1000
+	start_background dhow stop -t 100 $C
+	wait_for 5 state_is $C "stopping false"
+	eq "$(dhow ps --filter name=$C --format '{{.State}} {{.Status}}')" "stopping Stopping"
+	eq "$(dhow ps -q --filter status=stopping | wc -l)" 1
+	eq "$(dhow ps -q --filter status=running)" ""
+	run_fails 125 start $C
+	has "$err" "it is being stopped"
+	# who stops it is killed: it runs as before
+	pkill -9 -u "$(id -u)" -f "stop -t 100 $C"
+	wait_for 5 state_is $C "running true"
+	grep -q "has no handler for SIGTERM and will be killed in 100 s; use --init" "$T/background.err" || complain "it was not said"
+	local begin=$SECONDS
+	run_ok stop -t 100 --unhandled=kill $C
+	has "$err" "will be killed now"
+	[ $((SECONDS - begin)) -lt 50 ] || complain "it waited"
+	# with a handler there is nothing to say; --signal takes the place of the container's own
+	run_ok run -d --name $C-i --init --network none $IMAGE sleep 1000
+	run_ok restart --signal INT $C-i
+	run_ok stop --unhandled=kill $C-i
+	eq "$err" ""
+	run_fails 125 stop --signal NOSUCH $C
+	run_fails 125 stop --unhandled never $C
+}
+state_is() { [ "$(dhow inspect --format '{{.State.Status}} {{.State.Running}}' "$1")" = "$2" ]; }
