@@ -97,6 +97,12 @@ char *runtime_plan_print(const struct runtime_plan *plan);
 bool runtime_plan_terminal(const struct runtime_plan *plan);
 /** Maps that have to be written for the child, or NULL when it joins a user namespace or stays in ours. Borrowed. */
 const struct idmaps *runtime_plan_maps(const struct runtime_plan *plan);
+/** True when a mount wants the container's ids (idmap): runtime_plan_map_ids() has to be called before the fork. */
+bool runtime_plan_wants_ids(const struct runtime_plan *plan);
+/** The root file system is the directory path, with the container's ids. */
+void runtime_plan_map_root(struct runtime_plan *plan, const char *path);
+/** Make these mounts. userns_fd: the one that was made ahead, with its maps; -1: the one that the plan joins. ERR_UNSUPPORTED with the cure. */
+int runtime_plan_map_ids(struct runtime_plan *plan, int userns_fd, struct err *err);
 /** True when the container gets a network namespace of its own. */
 bool runtime_plan_new_network(const struct runtime_plan *plan);
 

@@ -53,19 +53,17 @@ void create_release(struct create *create)
 
 /* ---- what it is made of ---- */
 
-/* --rootfs DIR[:O] */
+/* --rootfs DIR[:O|:idmap] */
 static int create_from_directory(struct create *create, const char *text, struct err *err)
 {
 	size_t length = strlen(text);
 	struct stat st;
 
 	create->rootfs_overlay = str_ends_with(text, ":O");
-	if (str_ends_with(text, ":idmap"))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot use --rootfs '%s': the kernel lets only the owner of a file "
-			       "system, who is root, map its ids",
-			       text);
-	cleanup_free char *path = xstrndup(text, create->rootfs_overlay ? length - 2 : length);
+	bool map_ids = str_ends_with(text, ":idmap");
+	cleanup_free char *path = xstrndup(text, create->rootfs_overlay ? length - 2
+						 : map_ids		? length - strlen(":idmap")
+									: length);
 	create->rootfs_path = realpath(path, NULL);
 	if (create->rootfs_path == NULL || stat(create->rootfs_path, &st) < 0)
 		return err_sys(err, errno, "cannot use '%s' as the root file system", path);
@@ -76,6 +74,8 @@ static int create_from_directory(struct create *create, const char *text, struct
 	json_t *rootfs = json_object();
 	json_put_string(rootfs, KEY_PATH, create->rootfs_path);
 	json_put_bool(rootfs, KEY_OVERLAY, create->rootfs_overlay);
+	if (map_ids)
+		json_put_bool(rootfs, KEY_IDMAP, true);
 	json_put(create->record, KEY_ROOTFS, rootfs);
 	create->image_process = json_object();
 	return 0;

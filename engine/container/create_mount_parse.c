@@ -123,11 +123,16 @@ int create_mount_word(struct create_mount *mount, const char *word, const char *
 		mount->change_owner = true;
 		return 1;
 	}
-	if (str_equal(word, "idmap") || str_after(word, "idmap=") != NULL)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "cannot mount '%s' with '%s': the kernel lets only the owner of a "
-			       "file system, who is root, map its ids",
-			       whole, word);
+	if (str_equal(word, "idmap")) {
+		strv_add(&mount->options, word);
+		return 1;
+	}
+	if (str_after(word, "idmap=") != NULL) {
+		err_set(err, ERR_UNSUPPORTED,
+			"cannot mount '%s' with '%s': ids are mapped as the container's are", whole,
+			word);
+		return err_hint(err, "Say 'idmap' alone, and the map with --userns or --uidmap.");
+	}
 	return overlay_word(mount, word, whole, err);
 }
 
@@ -145,6 +150,8 @@ bool create_mount_has_propagation(const struct strv *options)
 /* What excludes what, once all words are known. */
 static int check_words(const struct create_mount *mount, const char *whole, struct err *err)
 {
+	if (mount->overlay && strv_contains(&mount->options, "idmap"))
+		return err_set(err, ERR_USAGE, "'O' and 'idmap' in '%s' exclude each other", whole);
 	if (!mount->overlay && (mount->upper_path != NULL || mount->work_path != NULL))
 		return err_set(err, ERR_USAGE,
 			       "'upperdir' and 'workdir' in '%s' need the option 'O'", whole);

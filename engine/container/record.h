@@ -130,6 +130,7 @@
 /* of rootfs, log, stop, restart, cgroup */
 #define KEY_PATH      "path"
 #define KEY_OVERLAY   "overlay"
+#define KEY_IDMAP     "idmap"
 #define KEY_DRIVER    "driver"
 #define KEY_MAX_BYTES "maxBytes"
 #define KEY_MAX_FILES "maxFiles"

@@ -216,10 +216,24 @@ int start_network_ahead(struct start *start, struct err *err)
 	return 0;
 }
 
+/* Mounts with the container's ids want a namespace that has its maps: the helpers are waited for earlier than usual. */
+static int map_ids(struct start *start, struct err *err)
+{
+	const json_t *root = json_object_get(start->container->create, KEY_ROOTFS);
+
+	if (json_get_bool(root, false, KEY_IDMAP, NULL))
+		runtime_plan_map_root(start->plan, json_get_string(root, "", KEY_PATH, NULL));
+	if (!runtime_plan_wants_ids(start->plan))
+		return 0;
+	if (start->new_userns && runtime_userns_wait(&start->userns, err) < 0)
+		return -1;
+	return runtime_plan_map_ids(start->plan, start->userns.userns_fd, err);
+}
+
 /* From the fork to the program. */
 static int launch(struct start *start, struct err *err)
 {
-	if (start_network_ahead(start, err) < 0)
+	if (start_network_ahead(start, err) < 0 || map_ids(start, err) < 0)
 		return -1;
 	if (runtime_sync_new(&start->sync, err) < 0 || start_fork_monitor(start, err) < 0)
 		return -1;

@@ -310,9 +310,10 @@ int filesystem_apply(struct init *init, struct op *op, struct err *err)
 /* In I's own mount namespace: a tree can be cloned only from there, so sources are opened by path, once, and here. */
 int bind_prepare(struct init *init, struct op *op, struct err *err)
 {
-	int fd = sys_open_tree(AT_FDCWD, op->source,
-			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-				       (op->recursive ? AT_RECURSIVE : 0));
+	int fd = op->fd >= 0 ? op->fd
+			     : sys_open_tree(AT_FDCWD, op->source,
+					     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+						     (op->recursive ? AT_RECURSIVE : 0));
 
 	if (fd < 0 && errno == EINVAL && !op->recursive) {
 		err_sys(err, errno, "cannot bind '%s' on '%s'", op->source, op->target);

@@ -91,7 +91,8 @@ struct op {
 	char *value;	  /* type of the file system, name, value */
 	struct strv data; /* OP_FILESYSTEM: options of the file system */
 	struct mount_flags flags;
-	bool recursive;		  /* OP_BIND: what is mounted below, too */
+	bool recursive; /* OP_BIND: what is mounted below, too */
+	bool map_ids; /* OP_BIND, OP_ROOT: with the container's ids; fd is made by mount_ids.c in the caller */
 	bool copy_up;		  /* OP_FILESYSTEM: tmpfs with the image's content */
 	bool is_device, is_block; /* OP_DEVICE */
 	uint32_t major, minor, mode, uid, gid;

@@ -136,7 +136,7 @@ static const struct mount_option *find_option(const char *name)
 /* what one mount asks for, until its kind is known */
 struct mount_request {
 	const char *destination, *source, *type;
-	bool bind, recursive, remount, copy_up;
+	bool bind, recursive, remount, copy_up, map_ids;
 	struct mount_flags flags;
 	struct strv data;
 	const char *filesystem_flag; /* the last of those, for a message */
@@ -218,11 +218,7 @@ static int read_options(struct mount_request *request, const json_t *options, st
 		if (option != NULL) {
 			add_flag(request, option);
 		} else if (str_equal(text, "idmap") || str_equal(text, "ridmap")) {
-			return err_set(err, ERR_UNSUPPORTED,
-				       "cannot mount on '%s' with '%s': the kernel lets only the "
-				       "owner of a "
-				       "file system map its ids",
-				       request->destination, text);
+			request->map_ids = true;
 		} else if (*text != '\0') {
 			strv_add(&request->data, text);
 		}
@@ -292,6 +288,7 @@ static int add_bind(struct runtime_plan *plan, struct mount_request *request,
 	op->source = xstrdup(request->source);
 	op->flags = request->flags;
 	op->recursive = request->recursive;
+	op->map_ids = request->map_ids;
 	return 0;
 }
 
@@ -312,6 +309,12 @@ static int add_filesystem(struct runtime_plan *plan, struct mount_request *reque
 	if (str_equal(type, "sysfs") && !str_equal(destination, "/sys"))
 		return err_set(err, ERR_USAGE, "cannot mount sysfs on '%s': it goes on '/sys'",
 			       destination);
+
+	if (request->map_ids)
+		return err_set(err, ERR_USAGE,
+			       "cannot mount '%s' on '%s' with 'idmap': a new file system has the "
+			       "container's ids anyway",
+			       type, destination);
 
 	struct op *op = plan_add_op(plan, OP_FILESYSTEM, destination);
 	op->value = xstrdup(type);

@@ -58,7 +58,7 @@ int root_prepare(struct init *init, struct op *op, struct err *err)
 {
 	struct rootfs *rootfs = init->plan->rootfs;
 
-	if (rootfs == NULL || rootfs_begin(rootfs, err) >= 0)
+	if (rootfs == NULL || op->fd >= 0 || rootfs_begin(rootfs, err) >= 0)
 		return 0;
 	return err_wrap(err, "cannot mount the root file system");
 }
@@ -68,8 +68,9 @@ int root_apply(struct init *init, struct op *op, struct err *err)
 	struct runtime_plan *plan = init->plan;
 	int r;
 
-	op->fd = plan->rootfs != NULL ? rootfs_mount(plan->rootfs, err)
-				      : clone_directory(plan->root_fd, err);
+	if (op->fd < 0)
+		op->fd = plan->rootfs != NULL ? rootfs_mount(plan->rootfs, err)
+					      : clone_directory(plan->root_fd, err);
 	if (op->fd < 0)
 		return err_wrap(err, "cannot mount the root file system");
 

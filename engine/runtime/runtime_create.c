@@ -374,6 +374,10 @@ static int plan(struct creation *creation, struct err *err)
 			     &creation->extra, &creation->plan, err) < 0)
 		return -1;
 
+	if (runtime_plan_wants_ids(creation->plan))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot use the mount option 'idmap': the user namespace is made "
+			       "after the mounts are opened");
 	terminal = runtime_plan_terminal(creation->plan);
 	if (terminal && opts->console_socket == NULL)
 		return err_set(err, ERR_USAGE,

@@ -116,8 +116,14 @@ $(id -u)"
 	make_tree
 	run_fails 125 $R -v "$T/tree:/d:rx" $IMAGE true
 	has "$err" "'rx'"
+	# a plain user is root of no file system of the host
 	run_fails 125 $R -v "$T/tree:/d:idmap" $IMAGE true
-	has "$err" idmap
+	has "$err" "cannot map the ids of '$T/tree' (idmap)"
+	has "$err" "Use the option 'U'"
+	run_fails 125 $R --rootfs "$T/tree:idmap" true
+	has "$err" "cannot map the ids of '$T/tree' (idmap)"
+	run_fails 125 $R -v "$T/tree:/d:O,idmap" $IMAGE true
+	has "$err" "exclude each other"
 	run_fails 125 $R --mount type=tmpfs,dst=/t,subpath=/x $IMAGE true
 	has "$err" subpath
 	run_fails 125 $R --mount type=bind,src="$T/tree",dst=/t,propagation=loud $IMAGE true
@@ -144,4 +150,22 @@ $(id -u)"
 	has "$err" "type=nfs"
 	run_fails 125 $R -v "$T:/d:shared,private" $IMAGE true
 	has "$err" "exclude each other"
+}
+
+@test "idmap: where we are root of the file system, files have on disk the ids that they have in the container" {
+	dhow save -qo "$T/image.tar" $IMAGE
+	cat >"$T/nested" <<'EOF'
+set -e
+mount -t tmpfs t "$1"; mkdir "$1/src"; touch "$1/src/file"; chown 5:5 "$1/src/file"
+nested() { "$DHOW" --root "$1/store" --runroot "$1/run" "${@:2}"; }
+nested "$1" load -qi "$2" >&2
+run="run --rm --network none --uidmap 0:10:100"
+nested "$1" $run -v "$1/src:/s" localhost/small stat -c %u:%g /s/file
+nested "$1" $run -v "$1/src:/s:idmap" localhost/small stat -c %u:%g /s/file
+nested "$1" $run --mount "type=bind,src=$1/src,dst=/s,idmap" localhost/small touch /s/made
+stat -c %u:%g "$1/src/made"
+EOF
+	mkdir "$T/place"
+	out=$(DHOW=$DHOW dhow unshare bash "$T/nested" "$T/place" "$T/image.tar")
+	eq "$out" $'65534:65534\n5:5\n0:0'
 }
