@@ -27,7 +27,7 @@ static int push_run(struct cli *cli, void *opts_, const struct strv *args, struc
 }
 
 static const char *const push_formats[] = { "oci", "v2s2", "docker", NULL };
-static const char *const push_compressions[] = { "gzip", "zstd", NULL };
+static const char *const push_compressions[] = { "gzip", "zstd", "zstd:chunked", NULL };
 
 #define T struct image_push_opts
 static const struct opt push_opts[] = {
@@ -37,7 +37,7 @@ static const struct opt push_opts[] = {
 		   "directory with CA and client certificates for the registry"),
 	OPT_FLAG(0, "compress", T, compress, "dir: compress layers by gzip"),
 	OPT_STRING_OF(0, "compression-format", T, compression_format, "FORMAT", push_compressions,
-		      "gzip or zstd"),
+		      "gzip, zstd, or zstd:chunked, of which only changed files are pulled"),
 	OPT_INT(0, "compression-level", T, compression_level, "N", "1 to 9, with zstd to 22"),
 	OPT_STRING(0, "creds", T, registry.creds, "USER[:PASSWORD]",
 		   "credentials for the registry"),

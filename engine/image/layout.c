@@ -146,7 +146,13 @@ static int make_tar(struct engine *engine, struct layout *layout, const struct d
 
 /* ---- layers ---------------------------------------------------------------------------------------------------------- */
 
-enum kind { KIND_PLAIN, KIND_GZIP, KIND_ZSTD };
+enum kind { KIND_PLAIN, KIND_GZIP, KIND_ZSTD, KIND_CHUNKED };
+
+/* What became of a layer. */
+struct layer_out {
+	enum kind kind;
+	char *annotations; /* that the manifest must say beside the blob: JSON object, or NULL */
+};
 
 static enum kind kind_of(const char *media_type)
 {
@@ -161,6 +167,7 @@ static const char *layer_type(enum kind kind, bool docker)
 		[KIND_PLAIN] = { MEDIA_OCI_LAYER, MEDIA_DOCKER_LAYER },
 		[KIND_GZIP] = { MEDIA_OCI_LAYER "+gzip", MEDIA_DOCKER_LAYER ".gzip" },
 		[KIND_ZSTD] = { MEDIA_OCI_LAYER "+zstd", MEDIA_DOCKER_LAYER "+zstd" },
+		[KIND_CHUNKED] = { MEDIA_OCI_LAYER "+zstd", MEDIA_DOCKER_LAYER "+zstd" },
 	};
 
 	return types[kind][docker];
@@ -175,6 +182,8 @@ static enum kind wanted_kind(const struct layout_opts *opts, enum kind have)
 		return have == KIND_PLAIN || opts->force ? KIND_GZIP : have;
 	case LAYOUT_ZSTD:
 		return have == KIND_PLAIN || opts->force ? KIND_ZSTD : have;
+	case LAYOUT_CHUNKED:
+		return have == KIND_PLAIN || opts->force ? KIND_CHUNKED : have;
 	default:
 		return have;
 	}
@@ -184,6 +193,7 @@ static const char *const kind_names[] = {
 	[KIND_PLAIN] = "",
 	[KIND_GZIP] = "gzip",
 	[KIND_ZSTD] = "zstd",
+	[KIND_CHUNKED] = "zstd:chunked",
 };
 
 /* What is to be done with one layer. */
@@ -219,8 +229,11 @@ static int plan_layer(struct engine *engine, const struct layout_opts *opts,
 		return err_hint(err, "Pull the image again.");
 	}
 	ret->have = KIND_PLAIN;
-	if (ret->want == have)
+	if (ret->want == have) {
 		ret->level = packed.level;
+		if (str_equal(packed.kind, kind_names[KIND_CHUNKED]))
+			ret->want = KIND_CHUNKED;
+	}
 	return 1;
 }
 
@@ -240,7 +253,8 @@ static void note_packed(struct engine *engine, const struct layer_plan *plan,
 
 /* Leave the compressing to the push: 1 the blob is remembered, or it is on the list now; fd is taken. */
 static int defer_layer(struct engine *engine, const struct layout_opts *opts,
-		       const struct layer_plan *plan, int fd_take, struct descriptor *descriptor)
+		       const struct layer_plan *plan, int fd_take, struct descriptor *descriptor,
+		       struct layer_out *ret_out)
 {
 	cleanup_layer_packed struct layer_packed packed = { .places = STRV_INIT };
 	struct layout_pending_list *list = opts->pending;
@@ -250,6 +264,7 @@ static int defer_layer(struct engine *engine, const struct layout_opts *opts,
 	    !strv_contains(opts->absent, packed.blob.text)) {
 		descriptor->digest = packed.blob;
 		descriptor->bytes = packed.bytes;
+		ret_out->annotations = TAKE_PTR(packed.annotations);
 		fd_close(&fd_take);
 		return 1;
 	}
@@ -290,7 +305,7 @@ static int inflate_layer(struct engine *engine, struct layout *layout,
 /* In: descriptor as the image's manifest has it. Out: what the layout's says. */
 static int add_layer(struct engine *engine, struct layout *layout, const struct layout_opts *opts,
 		     const struct image_layer *layer, struct descriptor *descriptor,
-		     enum kind *ret_kind, struct err *err)
+		     struct layer_out *ret_out, struct err *err)
 {
 	struct layer_plan plan;
 	cleanup_fd int fd = -1;
@@ -298,7 +313,7 @@ static int add_layer(struct engine *engine, struct layout *layout, const struct 
 
 	if (plan_layer(engine, opts, layer, descriptor, &plan, err) < 0)
 		return -1;
-	*ret_kind = plan.want;
+	ret_out->kind = plan.want;
 	bool packs = plan.want != plan.have && plan.want != KIND_PLAIN;
 	if (plan.is_here)
 		fd = blob_open(engine->store, &descriptor->digest, err);
@@ -315,7 +330,7 @@ static int add_layer(struct engine *engine, struct layout *layout, const struct 
 		fd = plain_fd;
 	}
 	if (packs && opts->pending != NULL)
-		return defer_layer(engine, opts, &plan, TAKE_FD(fd), descriptor);
+		return defer_layer(engine, opts, &plan, TAKE_FD(fd), descriptor, ret_out);
 	if (packs) {
 		struct digest wanted = descriptor->digest;
 		bool again = !plan.is_here && kind_of(descriptor->media_type) == plan.want;
@@ -340,17 +355,17 @@ static int add_layer(struct engine *engine, struct layout *layout, const struct 
 
 /* ---- manifest -------------------------------------------------------------------------------------------------------- */
 
-static bool must_be_oci(const struct manifest *manifest, const enum kind *kinds)
+static bool must_be_oci(const struct manifest *manifest, const struct layer_out *outs)
 {
 	for (size_t i = 0; i < manifest->item_count; i++) {
-		if (kinds[i] == KIND_ZSTD)
+		if (outs[i].kind == KIND_ZSTD || outs[i].kind == KIND_CHUNKED)
 			return true;
 	}
 	return false;
 }
 
 /* Change what has changed; 1 something did, 0 nothing. Members that we do not know stay. */
-static int rewrite(const struct manifest *manifest, const enum kind *kinds, bool docker)
+static int rewrite(const struct manifest *manifest, const struct layer_out *outs, bool docker)
 {
 	const char *type = docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
 	const char *config_type = docker ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG;
@@ -374,12 +389,15 @@ static int rewrite(const struct manifest *manifest, const enum kind *kinds, bool
 		if (!other && !other_format)
 			continue;
 		changed = 1;
-		json_put_string(json, "mediaType", layer_type(kinds[i], docker));
+		json_put_string(json, "mediaType", layer_type(outs[i].kind, docker));
 		json_put_string(json, "digest", item->digest.text);
 		json_put_int(json, "size", (int64_t)item->bytes);
 		/* annotations of a compression that it does not have any more (zstd:chunked) would be lies */
 		if (other || docker)
 			json_object_del(json, "annotations");
+		if (other && outs[i].annotations != NULL)
+			json_put(json, "annotations",
+				 json_loads(outs[i].annotations, JSON_REJECT_DUPLICATES, NULL));
 	}
 	return changed;
 }
@@ -394,24 +412,24 @@ static int add_config(struct engine *engine, struct layout *layout, const struct
 
 static int add_layers(struct engine *engine, struct layout *layout, const struct image *image,
 		      const struct layout_opts *opts, const struct manifest *manifest,
-		      enum kind *kinds, struct err *err)
+		      struct layer_out *outs, struct err *err)
 {
 	if (manifest->item_count != image->layer_count)
 		return err_set(err, ERR_CORRUPT, "it does not fit its record");
 	for (size_t i = 0; i < manifest->item_count; i++) {
 		if (add_layer(engine, layout, opts, &image->layers[i], &manifest->items[i],
-			      &kinds[i], err) < 0)
+			      &outs[i], err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int layout_add(struct engine *engine, struct layout *layout, const struct image *image,
-	       const struct layout_opts *opts, struct layout_image *ret_image, struct err *err)
+static int add_image(struct engine *engine, struct layout *layout, const struct image *image,
+		     const struct layout_opts *opts, struct layer_out *outs,
+		     struct layout_image *ret_image, struct err *err)
 {
 	cleanup_manifest struct manifest manifest = { 0 };
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_free enum kind *kinds = xcalloc(image->layer_count + 1, sizeof(*kinds));
 	bool docker;
 
 	if (image->damaged)
@@ -419,14 +437,14 @@ int layout_add(struct engine *engine, struct layout *layout, const struct image 
 	if (blob_read(engine->store, &image->manifest, &text, err) < 0 ||
 	    manifest_parse(text.data, text.length, image->media_type, "its manifest", &manifest,
 			   err) < 0 ||
-	    add_layers(engine, layout, image, opts, &manifest, kinds, err) < 0 ||
+	    add_layers(engine, layout, image, opts, &manifest, outs, err) < 0 ||
 	    add_config(engine, layout, &manifest.config.digest, err) < 0)
 		return err_wrap(err, "cannot take image '%.19s' out of the store",
 				image->config.text);
 	docker = opts->format == LAYOUT_DOCKER ||
 		 (opts->format == LAYOUT_KEEP &&
 		  str_equal(manifest.media_type, MEDIA_DOCKER_MANIFEST));
-	if (docker && must_be_oci(&manifest, kinds)) {
+	if (docker && must_be_oci(&manifest, outs)) {
 		if (opts->format == LAYOUT_DOCKER)
 			return err_set(err, ERR_USAGE,
 				       "docker's format has no zstd: use the format oci, or gzip");
@@ -436,7 +454,7 @@ int layout_add(struct engine *engine, struct layout *layout, const struct image 
 		*ret_image = (struct layout_image){ .json = NULL };
 		return 0;
 	}
-	if (rewrite(&manifest, kinds, docker)) {
+	if (rewrite(&manifest, outs, docker)) {
 		strbuf_clear(&text);
 		json_print(manifest.json, 0, &text);
 	}
@@ -446,6 +464,17 @@ int layout_add(struct engine *engine, struct layout *layout, const struct image 
 	ret_image->media_type = docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
 	ret_image->json = json_incref(manifest.json);
 	return 0;
+}
+
+int layout_add(struct engine *engine, struct layout *layout, const struct image *image,
+	       const struct layout_opts *opts, struct layout_image *ret_image, struct err *err)
+{
+	cleanup_free struct layer_out *outs = xcalloc(image->layer_count + 1, sizeof(*outs));
+	int status = add_image(engine, layout, image, opts, outs, ret_image, err);
+
+	for (size_t i = 0; i < image->layer_count; i++)
+		free(outs[i].annotations);
+	return status;
 }
 
 /* ---- index ----------------------------------------------------------------------------------------------------------- */

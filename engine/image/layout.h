@@ -17,13 +17,14 @@ enum layout_compression {
 	LAYOUT_AS_IS, /* a layer without a blob becomes a plain tar */
 	LAYOUT_PLAIN, /* decompressed */
 	LAYOUT_GZIP,  /* what is not compressed */
-	LAYOUT_ZSTD
+	LAYOUT_ZSTD,
+	LAYOUT_CHUNKED /* zstd with a table of contents; with pending only, since the manifest tells where it is */
 };
 
 /** A layer that has to be compressed, which is done while it is sent (push_registry.c). */
 struct layout_pending {
 	struct digest diff_id;
-	const char *kind; /* "gzip" or "zstd" */
+	const char *kind; /* "gzip", "zstd", "zstd:chunked" */
 	int level;
 	int fd; /* the tar, or -1: layer_tar() writes it */
 };

@@ -20,6 +20,8 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/strbuf.h"
+#include "engine/image/pack_chunked.h"
 #include "storage/sha256.h"
 
 #define GZIP_BLOCK_BYTES (1U << 20)
@@ -30,7 +32,13 @@
 #define ISAL_LEVEL	 1
 #define GZIP_LEVEL	 6
 #define GZIP_HEADER	 10
-#define GZIP_TRAILER	 10
+
+static const char *const pack_kind_names[] = {
+	[PACK_GZIP] = "gzip",
+	[PACK_ZSTD] = "zstd",
+	[PACK_CHUNKED] = "zstd:chunked",
+};
+NAME_TABLE(pack_kind, PACK_KIND_COUNT)
 
 struct slot {
 	uint64_t number; /* of its block; UINT64_MAX: free */
@@ -49,6 +57,7 @@ struct packer {
 	pthread_mutex_t reading; /* input_fd, input_hash, next_block */
 	uint64_t next_block;
 	struct sha256 *input_hash;
+	struct chunked *chunked; /* NULL: blocks are all of one size */
 
 	pthread_mutex_t lock; /* all below but the reader's */
 	pthread_cond_t changed;
@@ -65,13 +74,15 @@ struct packer {
 	/* the reader's */
 	const struct slot *current;
 	size_t at;
-	unsigned char edge[GZIP_TRAILER]; /* header or trailer */
-	size_t edge_bytes, edge_at;
+	struct strbuf edge; /* header or trailer */
+	size_t edge_at;
 	bool ended;
 	uint32_t crc;
 	uint64_t input_bytes, output_bytes;
 	struct sha256 *output_hash;
 	struct digest input_digest, output_digest;
+	struct strbuf annotations;
+	uint64_t block_at; /* where the current block began */
 };
 
 /* What one thread compresses with. */
@@ -162,7 +173,7 @@ static size_t pack_zstd(struct packer *packer, struct engine_state *state, size_
 static size_t pack_block(struct packer *packer, struct engine_state *state, size_t bytes,
 			 struct slot *slot)
 {
-	if (packer->kind == PACK_ZSTD)
+	if (packer->kind != PACK_GZIP)
 		return pack_zstd(packer, state, bytes, slot);
 #ifdef HAVE_ISAL
 	if (packer->level == PACK_LEVEL_DEFAULT)
@@ -215,7 +226,10 @@ static size_t take_block(struct packer *packer, struct engine_state *state, uint
 
 	pthread_mutex_lock(&packer->reading);
 	*ret_number = packer->next_block;
-	if (wait_for_slot(packer, *ret_number))
+	if (wait_for_slot(packer, *ret_number) && packer->chunked != NULL)
+		got = chunked_read_block(packer->chunked, state->input, packer->block_bytes,
+					 *ret_number);
+	else if (!packer->stop && !packer->failed)
 		got = fd_read_full(packer->input_fd, state->input, packer->block_bytes);
 	if (got > 0) {
 		sha256_update(packer->input_hash, state->input, (size_t)got);
@@ -270,7 +284,7 @@ static void *work(void *arg)
 static size_t bound_of(const struct packer *packer)
 {
 	/* room for bytes that cannot be compressed, with the marks of blocks and of the flush */
-	return packer->kind == PACK_ZSTD
+	return packer->kind != PACK_GZIP
 		       ? ZSTD_compressBound(packer->block_bytes)
 		       : packer->block_bytes + packer->block_bytes / 1000 * 5 + 4096;
 }
@@ -288,7 +302,7 @@ struct packer *packer_new(enum pack_kind kind, int level, int input_fd)
 	packer->kind = kind;
 	packer->level = level;
 	packer->input_fd = input_fd;
-	packer->block_bytes = kind == PACK_ZSTD ? ZSTD_BLOCK_BYTES : GZIP_BLOCK_BYTES;
+	packer->block_bytes = kind == PACK_GZIP ? GZIP_BLOCK_BYTES : ZSTD_BLOCK_BYTES;
 	packer->bound_bytes = bound_of(packer);
 	packer->blocks = UINT64_MAX;
 	packer->input_hash = sha256_new();
@@ -302,10 +316,11 @@ struct packer *packer_new(enum pack_kind kind, int level, int input_fd)
 		packer->slots[i].number = UINT64_MAX;
 		packer->slots[i].data = xmalloc(packer->bound_bytes);
 	}
-	if (kind == PACK_GZIP) {
-		memcpy(packer->edge, gzip_header, GZIP_HEADER);
-		packer->edge_bytes = GZIP_HEADER;
-	}
+	packer->edge = packer->annotations = (struct strbuf)STRBUF_INIT;
+	if (kind == PACK_GZIP)
+		strbuf_add(&packer->edge, gzip_header, GZIP_HEADER);
+	else if (kind == PACK_CHUNKED)
+		packer->chunked = chunked_new(input_fd, level);
 	while (packer->worker_count < wanted &&
 	       pthread_create(&packer->workers[packer->worker_count], NULL, work, packer) == 0)
 		packer->worker_count++;
@@ -331,6 +346,9 @@ void packer_free(struct packer *packer)
 	free(packer->slots);
 	sha256_free(packer->input_hash);
 	sha256_free(packer->output_hash);
+	chunked_free(packer->chunked);
+	strbuf_release(&packer->edge);
+	strbuf_release(&packer->annotations);
 	pthread_mutex_destroy(&packer->reading);
 	pthread_mutex_destroy(&packer->lock);
 	pthread_cond_destroy(&packer->changed);
@@ -340,25 +358,28 @@ void packer_free(struct packer *packer)
 
 /* ---- the reader ------------------------------------------------------------------------------------------------------ */
 
-static void put_le32(unsigned char *at, uint32_t value)
+static void add_le32(struct strbuf *out, uint32_t value)
 {
 	for (int i = 0; i < 4; i++)
-		at[i] = (unsigned char)(value >> (8 * i));
+		strbuf_addc(out, (char)(value >> (8 * i)));
 }
 
-static void end(struct packer *packer)
+static int end(struct packer *packer, struct err *err)
 {
 	packer->ended = true;
 	sha256_final_digest(packer->input_hash, &packer->input_digest);
-	if (packer->kind != PACK_GZIP)
-		return;
-	/* a last block that is empty, then the checksum and the size */
-	packer->edge[0] = 0x03;
-	packer->edge[1] = 0x00;
-	put_le32(packer->edge + 2, packer->crc);
-	put_le32(packer->edge + 6, (uint32_t)packer->input_bytes);
-	packer->edge_bytes = GZIP_TRAILER;
+	strbuf_clear(&packer->edge);
 	packer->edge_at = 0;
+	if (packer->kind == PACK_GZIP) {
+		/* a last block that is empty, then the checksum and the size */
+		strbuf_add(&packer->edge, "\x03\x00", 2);
+		add_le32(&packer->edge, packer->crc);
+		add_le32(&packer->edge, (uint32_t)packer->input_bytes);
+	}
+	if (packer->chunked != NULL && chunked_end(packer->chunked, packer->output_bytes,
+						   &packer->edge, &packer->annotations) < 0)
+		return err_set(err, ERR_FAILED, "cannot compress the layer's table of contents");
+	return 0;
 }
 
 /* Wait for the next block: 1 it is there, 0 there is none, -1 */
@@ -381,6 +402,7 @@ static int next_slot(struct packer *packer, struct err *err)
 		return status;
 	packer->current = slot;
 	packer->at = 0;
+	packer->block_at = packer->output_bytes;
 	packer->crc = (uint32_t)crc32_combine(packer->crc, slot->crc, (z_off_t)slot->input_bytes);
 	packer->input_bytes += slot->input_bytes;
 	return 1;
@@ -388,6 +410,9 @@ static int next_slot(struct packer *packer, struct err *err)
 
 static void slot_done(struct packer *packer)
 {
+	if (packer->chunked != NULL)
+		chunked_block_done(packer->chunked, packer->taken, packer->block_at,
+				   packer->output_bytes);
 	pthread_mutex_lock(&packer->lock);
 	packer->slots[packer->taken % packer->slot_count].number = UINT64_MAX;
 	packer->taken++;
@@ -413,9 +438,10 @@ ssize_t packer_read(struct packer *packer, void *data, size_t size, struct err *
 		size_t bytes;
 		int status;
 
-		if (packer->edge_at < packer->edge_bytes) {
-			bytes = copy_out(packer, data, size, packer->edge + packer->edge_at,
-					 packer->edge_bytes - packer->edge_at);
+		if (packer->edge_at < packer->edge.length) {
+			bytes = copy_out(packer, data, size,
+					 (const unsigned char *)packer->edge.data + packer->edge_at,
+					 packer->edge.length - packer->edge_at);
 			packer->edge_at += bytes;
 			return (ssize_t)bytes;
 		}
@@ -435,8 +461,8 @@ ssize_t packer_read(struct packer *packer, void *data, size_t size, struct err *
 		status = next_slot(packer, err);
 		if (status < 0)
 			return -1;
-		if (status == 0)
-			end(packer);
+		if (status == 0 && end(packer, err) < 0)
+			return -1;
 	}
 }
 
@@ -446,4 +472,9 @@ void packer_result(const struct packer *packer, struct digest *ret_input, struct
 	*ret_input = packer->input_digest;
 	*ret_output = packer->output_digest;
 	*ret_output_bytes = packer->output_bytes;
+}
+
+const char *packer_annotations(const struct packer *packer)
+{
+	return packer->annotations.length > 0 ? packer->annotations.data : NULL;
 }

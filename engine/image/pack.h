@@ -8,6 +8,7 @@
  *	gzip	one member: each block ends at a byte, by a full flush, so that blocks can be set one behind the other; the checksum of
  *		the whole is combined of theirs. ISA-L where the level is the usual one, else zlib
  *	zstd	one frame for each block, which every decoder reads as one stream
+ *	zstd:chunked	the same, but blocks end where files do, and a table of contents follows (pack_chunked.h)
  *
  * Input and output are hashed on the way. Memory: about 4 MiB for each processor, never more than 48 MiB.
  */
@@ -15,6 +16,7 @@
 #define ENGINE_IMAGE_PACK_H
 
 #include "base/digest.h"
+#include "base/names.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +25,8 @@
 struct err;
 struct packer;
 
-enum pack_kind { PACK_GZIP, PACK_ZSTD };
+enum pack_kind { PACK_GZIP, PACK_ZSTD, PACK_CHUNKED, PACK_KIND_COUNT };
+NAME_TABLE_DECLARE(pack_kind)
 #define PACK_LEVEL_DEFAULT (-1)
 
 /** Start it. input_fd is read to its end and belongs to the packer. */
@@ -35,5 +38,8 @@ ssize_t packer_read(struct packer *packer, void *data, size_t size, struct err *
 /** After the end: digests of both sides, and what came out. */
 void packer_result(const struct packer *packer, struct digest *ret_input, struct digest *ret_output,
 		   uint64_t *ret_output_bytes);
+
+/** JSON object of the annotations that a manifest needs beside the blob, or NULL: it needs none. Borrowed. */
+const char *packer_annotations(const struct packer *packer);
 
 #endif

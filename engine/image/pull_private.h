@@ -33,6 +33,7 @@ int pull_request(const struct engine *engine, const char *op, json_t *source_tak
 struct made_blob {
 	struct digest digest; /* "": not yet */
 	uint64_t bytes;
+	char *annotations; /* that its manifest says beside it, a JSON object; or NULL */
 };
 
 /** What transfer ends with. */

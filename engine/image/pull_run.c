@@ -49,6 +49,8 @@ void pull_result_release(struct pull_result *result)
 	strv_release(&result->tags);
 	strv_release(&result->instances);
 	strv_release(&result->missing);
+	for (size_t i = 0; i < result->made_count; i++)
+		free(result->made[i].annotations);
 	free(result->made);
 	json_decref(result->signatures);
 }
@@ -102,6 +104,8 @@ static bool handle_made(struct run *run, const json_t *json)
 		return false;
 	made = &run->result->made[number];
 	made->bytes = (uint64_t)json_get_int(json, 0, "bytes", NULL);
+	free(made->annotations);
+	made->annotations = xstrdup_null(json_get_string(json, NULL, "annotations", NULL));
 	return digest_parse(json_get_string(json, "", "id", NULL), &made->digest) == 0;
 }
 

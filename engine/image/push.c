@@ -42,9 +42,16 @@ int push_read_form(struct push *push, bool to_registry, struct err *err)
 		layout->compression = LAYOUT_GZIP;
 	else if (str_equal(opts->compression_format, "zstd"))
 		layout->compression = LAYOUT_ZSTD;
+	else if (str_equal(opts->compression_format, "zstd:chunked") && to_registry)
+		layout->compression = LAYOUT_CHUNKED;
+	else if (str_equal(opts->compression_format, "zstd:chunked"))
+		return err_set(err, ERR_USAGE,
+			       "--compression-format zstd:chunked is for registries: parts of a "
+			       "file are not fetched by themselves");
 	else
 		return err_set(err, ERR_USAGE,
-			       "invalid --compression-format '%s': it is gzip or zstd",
+			       "invalid --compression-format '%s': it is gzip, zstd or "
+			       "zstd:chunked",
 			       opts->compression_format);
 	if (layout->level > (layout->compression == LAYOUT_GZIP ? 9 : 22) || layout->level == 0 ||
 	    layout->level < -1)
@@ -123,6 +130,10 @@ static int push_list(struct push *push, const char *destination, struct err *err
 		.progress_arg = push->progress_arg,
 	};
 
+	if (push->layout.compression == LAYOUT_CHUNKED)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "zstd:chunked is made of one image at a time: push the members of "
+			       "the list by themselves first");
 	return list_push(push->engine, &request, destination, push->ret_digest, err);
 }
 

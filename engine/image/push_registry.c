@@ -263,6 +263,7 @@ static void note_made(struct push *push, const struct target *target,
 			.level = list->items[i].level,
 			.blob = result->made[i].digest,
 			.bytes = result->made[i].bytes,
+			.annotations = result->made[i].annotations,
 			.places = STRV_INIT,
 		};
 

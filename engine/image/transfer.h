@@ -32,11 +32,11 @@
  *
  * "push": also {"push": {"path": directory of a layout, "blobs": [DIGEST or {"digest": DIGEST, "from": REPOSITORY}...],
  *			    "mountFrom": another repository of the registry for those that name none, or "",
- *			    "make": [{"kind": "gzip"|"zstd", "level": N, "diffId": DIGEST}...],
+ *			    "make": [{"kind": "gzip"|"zstd"|"zstd:chunked", "level": N, "diffId": DIGEST}...],
  *			    "manifest": DIGEST or "", "mediaType": "...", "tag": "latest",
  *			    "attachments": [SIGNATURE of sigstore...], or nothing}}
  * The source names the one endpoint. The tar of each layer to "make" comes as a descriptor over the socket fd 5, in their order. Events:
- * {"event": "made", "number": N, "id": DIGEST, "bytes": N}, and {"event": "missing", "id": DIGEST} for a blob that the registry lacks and the
+ * {"event": "made", "number": N, "id": DIGEST, "bytes": N, "annotations": TEXT}, and {"event": "missing", "id": DIGEST} for a blob that the registry lacks and the
  * layout too: then the manifest is not sent, though the result comes.
  *
  * "login": the endpoint is asked for nothing, with its credentials.

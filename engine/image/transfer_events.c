@@ -36,7 +36,8 @@ void event_progress(const char *event, const struct digest *id, const char *numb
 	event_json(json);
 }
 
-void event_made(uint32_t number, const struct digest *digest, uint64_t bytes)
+void event_made(uint32_t number, const struct digest *digest, uint64_t bytes,
+		const char *annotations)
 {
 	cleanup_json json_t *json = json_object();
 
@@ -44,6 +45,8 @@ void event_made(uint32_t number, const struct digest *digest, uint64_t bytes)
 	json_put_int(json, "number", number);
 	json_put_string(json, "id", digest->text);
 	json_put_int(json, "bytes", (int64_t)bytes);
+	if (annotations != NULL)
+		json_put_string(json, "annotations", annotations);
 	event_json(json);
 }
 

@@ -72,10 +72,8 @@ static int run(const struct transfer_request *request, struct digest *ret, struc
 		return err_wrap(err, "cannot confine the filter");
 	if (str_equal(mode, "inflate"))
 		return run_inflate(ret, err);
-	if (str_equal(mode, "gzip"))
-		return run_pack(PACK_GZIP, level, ret, err);
-	if (str_equal(mode, "zstd"))
-		return run_pack(PACK_ZSTD, level, ret, err);
+	if (pack_kind_parse(mode) >= 0)
+		return run_pack((enum pack_kind)pack_kind_parse(mode), level, ret, err);
 	return err_set(err, ERR_USAGE, "the request has the unknown mode '%s'", mode);
 }
 

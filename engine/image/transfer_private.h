@@ -81,8 +81,12 @@ int transfer_request_read(int fd, struct transfer_request *ret, struct err *err)
 /* events on TRANSFER_EVENT_FD; a reader that went away is no error here: the supervisor is told by a signal */
 void event_progress(const char *event, const struct digest *id, const char *number_key,
 		    uint64_t number);
-/** A blob that had to be made is in the registry: its place in the request's "make", its digest and size. */
-void event_made(uint32_t number, const struct digest *digest, uint64_t bytes);
+/**
+ * A blob that had to be made is in the registry: its place in the request's "make", its digest and size, and what a manifest says beside it
+ * (JSON object, or NULL).
+ */
+void event_made(uint32_t number, const struct digest *digest, uint64_t bytes,
+		const char *annotations);
 void event_text(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void event_tags(const json_t *tags);
 /** Any other: {"event": ..., ...}. */

@@ -158,14 +158,17 @@ static int start_packer(struct upload *upload, struct err *err)
 {
 	const char *kind = json_get_string(upload->make, "", "kind", NULL);
 	int level = (int)json_get_int(upload->make, PACK_LEVEL_DEFAULT, "level", NULL);
+	int number = pack_kind_parse(kind);
 	int fds[1] = { -1 };
 	char byte;
 
+	if (number < 0)
+		return err_set(err, ERR_USAGE, "the request has the unknown kind '%s'", kind);
 	if (fd_receive(FD_FEED, &byte, 1, fds, 1) != 1 || fds[0] < 0)
 		return err_set(err, ERR_FAILED, "layer '%.19s' could not be read",
 			       upload->digest.text);
 	packer_free(upload->packer);
-	upload->packer = packer_new(str_equal(kind, "zstd") ? PACK_ZSTD : PACK_GZIP, level, fds[0]);
+	upload->packer = packer_new((enum pack_kind)number, level, fds[0]);
 	return 0;
 }
 
@@ -324,7 +327,8 @@ static int sent(struct upload *upload, struct err *err)
 		return made(upload, err);
 	if (upload->request.ok) {
 		if (upload->make != NULL)
-			event_made(upload->number, &upload->digest, upload->bytes);
+			event_made(upload->number, &upload->digest, upload->bytes,
+				   packer_annotations(upload->packer));
 		upload_done(upload, "done");
 		return 0;
 	}
