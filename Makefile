@@ -60,7 +60,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/u
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
 
-.PHONY: deps-test all docs help check check-all check-vm check-includes unit corpus tests fuzz lint install deps demo bench clean force
+.PHONY: deps-test all docs help check check-all check-vm check-includes unit corpus tests fuzz lint install deb deps demo bench clean force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -74,7 +74,7 @@ help:
 	@echo 'make fuzz F=NAME           fuzz one parser with clang (FUZZ_ARGS=-max_total_time=60)'
 	@echo 'make check-includes lint   direction of includes; format and static checks'
 	@echo 'make deps                  install what building and running needs (Debian, as root)'
-	@echo 'make install demo bench docs clean; install DOCKER=1 also makes the name docker'
+	@echo 'make install deb demo bench docs clean; install DOCKER=1 also makes the name docker'
 
 # --- objects and libraries ---
 # the command line of the compiler is remembered: other flags make everything anew, another makefile does not
@@ -171,13 +171,13 @@ demo: deps
 docs: all; tests/options-table.sh $(BUILD)/dhow >docs/options.md
 bench: all; BUILD=$(BUILD) tests/bench.sh
 check-vm: all; BUILD=$(BUILD) tests/vm.sh $(T)
+deb: all; @BUILD=$(BUILD) tests/deb/make.sh $(VERSION)
 SOURCES := $(wildcard $(FOLDERS:%=%/*.[ch]) $(FOLDERS:%=%/*/*.[ch]) tests/*/*.[ch])
 lint: check-includes
 	clang-format --dry-run -Werror $(SOURCES)
 	@for header in $(filter %.h,$(SOURCES)); do \
 		clang $(CPPFLAGS_ALL) -std=gnu11 -Itests/unit -fsyntax-only -Wdocumentation -Werror -x c $$header || exit 1; done
-deps deps-test:
-	@sh tests/deps.sh $(if $(filter deps-test,$@),--test)
+deps deps-test:; @sh tests/deps.sh $(if $(filter deps-test,$@),--test)
 
 # --- install ---
 INSTALL_TO := $(DESTDIR)$(PREFIX)

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/kernel.h"
 #include "base/parse.h"
+#include "base/process.h"
 #include "base/strbuf.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ struct userns_obstacle {
 	const char *path;
 	const char *value;
 	const char *reason;
-	const char *cure;
+	const char *cure; /* NULL: hint_apparmor() */
 };
 static const struct userns_obstacle userns_obstacles[] = {
 	{ "/proc/sys/kernel/unprivileged_userns_clone", "0",
@@ -64,11 +65,28 @@ static const struct userns_obstacle userns_obstacles[] = {
 	{ "/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces is 0",
 	  "sysctl -w user.max_user_namespaces=28633" },
 	{ "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
-	  "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1)",
-	  "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or add an AppArmor profile "
-	  "for "
-	  "dhow with the rule 'userns'" },
+	  "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1)", NULL },
 };
+
+/* The profile that is installed with us lets us, and only us; a program that runs in its build folder has none. */
+static void hint_apparmor(struct err *err)
+{
+	cleanup_strbuf struct strbuf profile = STRBUF_INIT;
+	const char *helpers = process_libexec_dir();
+	size_t length = strlen(helpers);
+
+	if (str_ends_with(helpers, "/libexec/dhow"))
+		length -= strlen("/libexec/dhow");
+	strbuf_addf(&profile, "%.*s/share/dhow/apparmor", (int)length, helpers);
+	if (access(profile.data, R_OK) == 0)
+		err_hint(err,
+			 "Run as root: cp %s /etc/apparmor.d/dhow && apparmor_parser -r "
+			 "/etc/apparmor.d/dhow",
+			 profile.data);
+	else
+		err_hint(err,
+			 "Run as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+}
 
 static bool seccomp_is_on(void)
 {
@@ -90,7 +108,10 @@ static bool explain_obstacle(struct err *err)
 		if (!sysctl_is(obstacle->path, obstacle->value))
 			continue;
 		err_set(err, ERR_UNSUPPORTED, "cannot make a user namespace: %s", obstacle->reason);
-		err_hint(err, "Run as root: %s", obstacle->cure);
+		if (obstacle->cure != NULL)
+			err_hint(err, "Run as root: %s", obstacle->cure);
+		else
+			hint_apparmor(err);
 		return true;
 	}
 	return false;
