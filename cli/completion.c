@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char bash_text[] =
 	"# bash completion for dhow: asks `dhow __complete`\n"
@@ -80,11 +81,24 @@ static const struct {
 	const char *text;
 } shells[] = { { "bash", bash_text }, { "zsh", zsh_text }, { "fish", fish_text } };
 
+/* for the name that we are called by: who links docker to dhow completes docker */
+static void print_for(const char *program, const char *text)
+{
+	static const char name[] = "dhow";
+	const char *found;
+
+	while ((found = strstr(text, name)) != NULL) {
+		printf("%.*s%s", (int)(found - text), text, program);
+		text = found + strlen(name);
+	}
+	(void)fputs(text, stdout);
+}
+
 static int completion_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
 		if (str_equal(shells[i].shell, args->items[0])) {
-			(void)fputs(shells[i].text, stdout);
+			print_for(cli->program, shells[i].text);
 			return 0;
 		}
 	}

@@ -92,10 +92,12 @@ END
 
 docker=$work/dhow-docker
 documents "$docker" dhow-docker
-mkdir -p "$docker/usr/bin" "$docker/usr/share/man/man1" "$docker/usr/share/bash-completion/completions"
+mkdir -p "$docker/usr/bin" "$docker/usr/share/man/man1"
 ln -s dhow "$docker/usr/bin/docker"
 ln -s dhow.1.gz "$docker/usr/share/man/man1/docker.1.gz"
-ln -s dhow "$docker/usr/share/bash-completion/completions/docker"
+for place in bash:bash-completion/completions/docker zsh:zsh/vendor-completions/_docker fish:fish/vendor_completions.d/docker.fish; do
+	(exec -a docker "$build/dhow" completion "${place%%:*}") | install -D -m 644 /dev/stdin "$docker/usr/share/${place#*:}"
+done
 pack "$docker" dhow-docker all "Depends: dhow (>= $version)
 Conflicts: docker.io, docker-cli, docker-ce-cli, podman-docker" <<'END'
 Description: daemonless, rootless container engine - the name docker
