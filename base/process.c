@@ -183,6 +183,8 @@ static int __attribute__((no_sanitize_address)) run_child(void *context)
 
 	if (spawn->new_session && setsid() < 0)
 		goto failed;
+	if (spawn->join_userns_fd >= 0 && setns(spawn->join_userns_fd, CLONE_NEWUSER) < 0)
+		goto failed;
 	status = place_fds(spawn);
 	if (status < 0) {
 		errno = -status;

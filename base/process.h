@@ -44,10 +44,12 @@ struct spawn {
 	size_t keep_fd_count;
 	bool new_session; /* setsid */
 	int death_signal; /* 0: none */
+	/* user namespace to execute it in, or -1: one of our own where our ids are 0, so that it starts with all capabilities there */
+	int join_userns_fd;
 };
 #define SPAWN_INIT                                                                                 \
 	{                                                                                          \
-		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1                                   \
+		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .join_userns_fd = -1             \
 	}
 
 /** Start a program (vfork-like; signal mask and dispositions are reset). ERR_UNSUPPORTED when the program is missing. */

@@ -18,7 +18,7 @@
  *	C	idmap_write(pid of I)		newuidmap || newgidmap
  *	C	runtime_sync_mapped()		I goes on: mounts, devices, masks, pivot, user, capabilities, seccomp
  *						(runtime_userns_finish() instead, if it was started early)
- *	C	network_start(), network_finish() meanwhile
+ *	C	network_start(), network_connect() meanwhile; network_finish() after go
  *	C	runtime_sync_go()		I executes the program
  *	C	runtime_sync_result()		end of file: started; or the struct err of I
  *

@@ -12,9 +12,12 @@ struct network_driver {
 	/** Start the helper; the handle is released by the caller on failure. */
 	int (*start)(const struct network_request *request, struct network_handle *handle,
 		     struct err *err);
-	/** Wait until it is ready and bind the ports. */
+	/** As network_connect(). */
+	int (*connect)(const struct network_request *request, struct network_handle *handle,
+		       struct err *err);
+	/** As network_finish(). */
 	int (*finish)(const struct network_request *request, struct network_handle *handle,
-		      struct err *err);
+		      int ended_fd, struct err *err);
 };
 
 extern const struct network_driver network_driver_slirp;

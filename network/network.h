@@ -8,8 +8,9 @@
  *
  *	network_parse()		--network VALUE -> struct network_mode
  *	port_parse()		-p VALUE -> struct port_mapping
- *	network_start()		the helper, for the pid of the container's init; returns at once
- *	network_finish()	waits until it is ready and the ports are bound: before the container's program starts
+ *	network_start()		the helper, for the namespaces of the container; returns at once
+ *	network_connect()	waits until nothing is lost that the program sends, and until ports are bound: before the program starts
+ *	network_finish()	waits until the helper is in its sandbox: while the program starts
  *	hosts_file(), resolv_file()	texts of /etc/hosts and /etc/resolv.conf
  */
 #ifndef NETWORK_NETWORK_H
@@ -90,13 +91,14 @@ struct network_request {
 	const struct network_mode *mode;
 	const struct port_mappings *ports;
 	/*
-	 * A process in the user and network namespace of the container: its init, or one that holds them before there is an init. The helper opens
-	 * /proc/PID/ns until it is ready, so until then the process must live and stay dumpable: it may end, change its ids or forbid tracing
-	 * after network_finish() only.
+	 * A process in the user and network namespace of the container: its init, or one that holds them before there is an init. It must live and
+	 * stay dumpable until network_connect() is done. The helper opens its /proc/PID/ns, unless there are descriptors of the namespaces:
+	 * then it is root of the user namespace from its first instruction, which saves it a third of the way.
 	 */
 	pid_t pid;
-	int exit_fd;	/* read end: the helper ends when the other end closes */
-	int run_dir_fd; /* the container's runtime directory: API socket */
+	int userns_fd, netns_fd; /* or -1; only where our own ids are 0 in there */
+	int exit_fd;		 /* read end: the helper ends when the other end closes */
+	int run_dir_fd;		 /* the container's runtime directory: API socket */
 	const char *run_dir_path;
 	int log_fd; /* the helper's stderr, or -1 */
 };
@@ -105,6 +107,7 @@ struct network_request {
 int network_probe(char **ret_version, struct err *err);
 
 struct network_handle {
+	bool is_connected;
 	struct child helper;
 	int ready_fd;
 	int error_fd; /* what the helper said, a file of fixed size; -1 when log_fd was given */
@@ -113,18 +116,24 @@ struct network_handle {
 };
 #define NETWORK_HANDLE_INIT                                                                        \
 	{                                                                                          \
-		CHILD_INIT, -1, -1, NULL, 0                                                        \
+		false, CHILD_INIT, -1, -1, NULL, 0                                                 \
 	}
 
 /** Start the helper of the mode if it has one. ERR_UNSUPPORTED with the cure when the program is missing or too old (R24). */
 int network_start(const struct network_request *request, struct network_handle *ret_handle,
 		  struct err *err);
 /**
- * Wait for it and bind the ports. ERR_IN_USE names the port and address. On failure the helper is ended; on success
+ * Wait until the program may start, and bind the ports. ERR_IN_USE names the port and address. On failure the helper is ended.
+ * What the program sends before the helper serves waits in the queue of the tap device.
+ */
+int network_connect(const struct network_request *request, struct network_handle *handle,
+		    struct err *err);
+/**
+ * Wait until the helper serves, or until ended_fd (-1: nothing) is readable: nobody needs it any more. On failure the helper is ended; on success
  * helper is the caller's to wait for (it ends with exit_fd) or to disown, and network_handle_release() frees the rest.
  */
 int network_finish(const struct network_request *request, struct network_handle *handle,
-		   struct err *err);
+		   int ended_fd, struct err *err);
 /** End the helper and free the handle; also for one that was never started. */
 void network_abort(struct network_handle *handle);
 /** Free the handle and leave the helper alone. */

@@ -3,8 +3,11 @@
  * network/slirp.c - slirp4netns: a TCP/IP stack in a process of the user's, sandboxed (R24)
  *
  * Life: started when the maps of the container's user namespace are written, beside the mounts, or before there is a container. It opens
- * /proc/PID/ns/user and net, makes the tap device inside, goes into its sandbox (own mount namespace with /etc and /run only, seccomp, no
- * capabilities), writes a byte to the ready descriptor, and serves until the exit descriptor has an event.
+ * the namespaces, makes the tap device inside with address and, last, the default route, goes into its sandbox (own mount namespace with /etc
+ * and /run only, seccomp, no capabilities), writes a byte to the ready descriptor, and serves until the exit descriptor has an event.
+ *
+ * Once the route is there, packets wait in the queue of the tap device for the helper to serve. So the program need not wait for the sandbox,
+ * which is a third of the helper's start, unless ports are to be published: then all is awaited.
  *
  * Ports are asked for through its API socket, one connection for one request, answered while it does nothing else. The
  * socket is named through /proc/self/fd, because the path of a container's directory may exceed the 108 bytes of a socket address.
@@ -43,8 +46,14 @@
 #define SAID_LINES_MAX	  3
 #define VERSION_LIMIT	  1024
 
-/* descriptors of the helper, in the order of keep_fds */
-enum { HELPER_READY_FD = 3, HELPER_EXIT_FD, HELPER_DIR_FD };
+/* /proc/PID/net/route: a line an IPv4 route, with the default's destination */
+#define ROUTE_FILE_LIMIT    65536
+#define ROUTE_DEFAULT_START "\n" SLIRP_TAP "\t00000000\t"
+#define ROUTE_LOOK_MS	    1
+
+/* descriptors of the helper, in the order of keep_fds; the namespace's may be missing, the directory is the last */
+enum { HELPER_READY_FD = 3, HELPER_EXIT_FD, HELPER_NETNS_FD };
+#define HELPER_FDS_MAX 4
 
 /* ---- start ---------------------------------------------------------------------------------------------------------- */
 
@@ -60,8 +69,14 @@ static int said_file(struct err *err)
 	return TAKE_FD(fd);
 }
 
+static bool has_namespace_fds(const struct network_request *request)
+{
+	return request->userns_fd >= 0 && request->netns_fd >= 0;
+}
+
 static void build_argv(const struct network_request *request, struct strv *argv)
 {
+	int dir_fd = has_namespace_fds(request) ? HELPER_NETNS_FD + 1 : HELPER_EXIT_FD + 1;
 	const struct network_mode *mode = request->mode;
 
 	strv_add(argv, SLIRP_PROGRAM);
@@ -83,8 +98,13 @@ static void build_argv(const struct network_request *request, struct strv *argv)
 	strv_addf(argv, "--ready-fd=%d", HELPER_READY_FD);
 	strv_addf(argv, "--exit-fd=%d", HELPER_EXIT_FD);
 	if (request->ports->count > 0)
-		strv_addf(argv, "--api-socket=/proc/self/fd/%d/%s", HELPER_DIR_FD, SLIRP_SOCKET);
-	strv_addf(argv, "%d", request->pid);
+		strv_addf(argv, "--api-socket=/proc/self/fd/%d/%s", dir_fd, SLIRP_SOCKET);
+	if (has_namespace_fds(request)) {
+		strv_add(argv, "--netns-type=path");
+		strv_addf(argv, "/proc/self/fd/%d", HELPER_NETNS_FD);
+	} else {
+		strv_addf(argv, "%d", request->pid);
+	}
 	strv_add(argv, SLIRP_TAP);
 }
 
@@ -204,7 +224,9 @@ static int slirp_start(const struct network_request *request, struct network_han
 	cleanup_fd int ready_fd = -1;
 	int pipe_fds[2];
 
-	if (check_ports(request->ports, err) < 0 || wait_namespace(request->pid, err) < 0)
+	if (check_ports(request->ports, err) < 0)
+		return -1;
+	if (!has_namespace_fds(request) && wait_namespace(request->pid, err) < 0)
 		return -1;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "cannot make a pipe for '%s'", SLIRP_PROGRAM);
@@ -223,13 +245,21 @@ static int slirp_start(const struct network_request *request, struct network_han
 	}
 
 	build_argv(request, &argv);
-	const int keep_fds[] = { ready_fd, request->exit_fd, request->run_dir_fd };
+	int keep_fds[HELPER_FDS_MAX] = { ready_fd, request->exit_fd };
+	size_t keep_fd_count = 2;
 	struct spawn spawn = SPAWN_INIT;
+
+	if (has_namespace_fds(request)) {
+		spawn.join_userns_fd = request->userns_fd;
+		keep_fds[keep_fd_count++] = request->netns_fd;
+	}
+	if (request->ports->count > 0)
+		keep_fds[keep_fd_count++] = request->run_dir_fd;
 	spawn.path = SLIRP_PROGRAM;
 	spawn.argv = &argv;
 	spawn.stderr_fd = request->log_fd >= 0 ? request->log_fd : handle->error_fd;
 	spawn.keep_fds = keep_fds;
-	spawn.keep_fd_count = request->ports->count > 0 ? 3 : 2;
+	spawn.keep_fd_count = keep_fd_count;
 	spawn.new_session = true;
 	if (process_spawn(&spawn, &handle->helper, err) < 0)
 		return missing(err);
@@ -303,25 +333,69 @@ static int explain_end(struct network_handle *handle, struct err *err)
 
 /* ---- ready ---------------------------------------------------------------------------------------------------------- */
 
-static int wait_ready(struct network_handle *handle, struct err *err)
+static int not_ready(struct err *err)
+{
+	return err_set(err, ERR_TIMEOUT,
+		       "cannot start the network: slirp4netns is not ready after %d s",
+		       READY_TIMEOUT_MS / 1000);
+}
+
+/* The ready descriptor has something to read. */
+static int take_ready(struct network_handle *handle, struct err *err)
 {
 	char byte;
-	int r = fd_wait_readable(handle->ready_fd, READY_TIMEOUT_MS);
 
-	if (r < 0)
-		return err_sys(err, -r, "cannot wait for '%s'", SLIRP_PROGRAM);
-	if (r == 0) {
-		err_set(err, ERR_TIMEOUT,
-			"cannot start the network: slirp4netns is not ready after %d s",
-			READY_TIMEOUT_MS / 1000);
-		return -1;
-	}
 	/* end of file: the helper was the only writer, and is gone */
 	if (fd_read_full(handle->ready_fd, &byte, 1) != 1)
 		return explain_end(handle, err);
 
 	fd_close(&handle->ready_fd);
 	return 0;
+}
+
+static int wait_ready(struct network_handle *handle, int ended_fd, struct err *err)
+{
+	struct pollfd poll_fds[] = { { .fd = handle->ready_fd, .events = POLLIN },
+				     { .fd = ended_fd, .events = POLLIN } };
+	int r;
+
+	do
+		r = poll(poll_fds, ARRAY_SIZE(poll_fds), READY_TIMEOUT_MS);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(err, errno, "cannot wait for '%s'", SLIRP_PROGRAM);
+	if (r == 0)
+		return not_ready(err);
+	/* it ends with those who need it, and then that is no failure */
+	if (poll_fds[1].revents != 0)
+		return 0;
+	return take_ready(handle, err);
+}
+
+static bool has_route(pid_t pid)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	char path[sizeof("/proc//net/route") + 11];
+
+	snprintf(path, sizeof(path), "/proc/%d/net/route", pid);
+	return fd_read_file(AT_FDCWD, path, &text, ROUTE_FILE_LIMIT) == 0 && text.data != NULL &&
+	       strstr(text.data, ROUTE_DEFAULT_START) != NULL;
+}
+
+static int wait_route(const struct network_request *request, struct network_handle *handle,
+		      struct err *err)
+{
+	for (int waited_ms = 0; waited_ms < READY_TIMEOUT_MS; waited_ms += ROUTE_LOOK_MS) {
+		if (has_route(request->pid))
+			return 0;
+
+		int r = fd_wait_readable(handle->ready_fd, ROUTE_LOOK_MS);
+		if (r < 0)
+			return err_sys(err, -r, "cannot wait for '%s'", SLIRP_PROGRAM);
+		if (r > 0)
+			return take_ready(handle, err);
+	}
+	return not_ready(err);
 }
 
 /* ---- ports ---------------------------------------------------------------------------------------------------------- */
@@ -419,10 +493,13 @@ static int publish(const struct network_request *request, struct err *err)
 	return 0;
 }
 
-static int slirp_finish(const struct network_request *request, struct network_handle *handle,
-			struct err *err)
+static int slirp_connect(const struct network_request *request, struct network_handle *handle,
+			 struct err *err)
 {
-	if (wait_ready(handle, err) < 0)
+	/* without descriptors it comes back to /proc/PID for its sandbox; IPv6 addresses come by themselves, later than all this */
+	if (request->ports->count == 0 && has_namespace_fds(request))
+		return wait_route(request, handle, err);
+	if (wait_ready(handle, -1, err) < 0)
 		return -1;
 	if (publish(request, err) < 0)
 		return -1;
@@ -433,4 +510,10 @@ static int slirp_finish(const struct network_request *request, struct network_ha
 	return 0;
 }
 
-const struct network_driver network_driver_slirp = { slirp_start, slirp_finish };
+static int slirp_finish(const struct network_request *request, struct network_handle *handle,
+			int ended_fd, struct err *err)
+{
+	return handle->ready_fd < 0 ? 0 : wait_ready(handle, ended_fd, err);
+}
+
+const struct network_driver network_driver_slirp = { slirp_start, slirp_connect, slirp_finish };

@@ -71,14 +71,27 @@ int network_start(const struct network_request *request, struct network_handle *
 	return 0;
 }
 
-int network_finish(const struct network_request *request, struct network_handle *handle,
-		   struct err *err)
+int network_connect(const struct network_request *request, struct network_handle *handle,
+		    struct err *err)
 {
 	const struct network_driver *driver = network_drivers[request->mode->kind];
 
-	if (driver == NULL)
-		return 0;
-	if (driver->finish(request, handle, err) < 0) {
+	if (driver != NULL && driver->connect(request, handle, err) < 0) {
+		network_abort(handle);
+		return -1;
+	}
+	handle->is_connected = true;
+	return 0;
+}
+
+int network_finish(const struct network_request *request, struct network_handle *handle,
+		   int ended_fd, struct err *err)
+{
+	const struct network_driver *driver = network_drivers[request->mode->kind];
+
+	if (!handle->is_connected)
+		BUG("a network is finished that was not connected");
+	if (driver != NULL && driver->finish(request, handle, ended_fd, err) < 0) {
 		network_abort(handle);
 		return -1;
 	}

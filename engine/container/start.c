@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/kernel.h"
 #include "base/json.h"
 #include "base/lock.h"
 #include "engine/container/record.h"
@@ -178,12 +179,24 @@ static int prepare(struct start *start, struct err *err)
 	return start_open_streams(start, err);
 }
 
+static bool is_own_root(const struct idmaps *maps)
+{
+	uint32_t uid, gid;
+
+	return idmap_to_host(&maps->uid, 0, &uid) == 1 && uid == geteuid() &&
+	       idmap_to_host(&maps->gid, 0, &gid) == 1 && gid == getegid();
+}
+
 int start_network(struct start *start, struct err *err)
 {
+	bool with_fds = start->new_userns && is_own_root(&start->maps);
+
 	start->network = (struct network_request){
 		.mode = &start->mode,
 		.ports = &start->ports,
 		.pid = start->init_pid > 0 ? start->init_pid : start->userns.holder_pid,
+		.userns_fd = with_fds ? start->userns.userns_fd : -1,
+		.netns_fd = with_fds ? start->userns.netns_fd : -1,
 		.exit_fd = start->exit_pipe.outer_fd,
 		.run_dir_fd = start->run_fd,
 		.run_dir_path = start->run_path,
@@ -248,15 +261,20 @@ static int launch(struct start *start, struct err *err)
 		return start_network_failed(start, err);
 	if (runtime_sync_wait_ready(&start->sync, err) < 0)
 		return -1;
-	if (network_finish(&start->network, &start->handle, err) < 0)
+	if (network_connect(&start->network, &start->handle, err) < 0)
 		return -1;
 	/* R5: what holds the namespaces shares our memory, and the program may be allowed to trace what is in its user namespace */
 	runtime_userns_release(&start->userns);
 	if (start->opts->init_only)
-		return 0;
-	if (runtime_sync_go(&start->sync, err) < 0 || runtime_sync_result(&start->sync, err) < 0)
+		return network_finish(&start->network, &start->handle, -1, err);
+
+	cleanup_fd int init_pid_fd = sys_pidfd_open(start->init_pid, 0);
+	if (init_pid_fd < 0 && errno != ESRCH)
+		return err_sys(err, errno, "cannot get a descriptor of the container's init");
+	if (runtime_sync_go(&start->sync, err) < 0 || runtime_sync_result(&start->sync, err) < 0 ||
+	    start_wait_started(start, err) < 0)
 		return -1;
-	return start_wait_started(start, err);
+	return network_finish(&start->network, &start->handle, init_pid_fd, err);
 }
 
 /* The monitor to be may know better why the init has gone. */

@@ -156,10 +156,10 @@ static int launch(struct start *start, const struct container_step *step, int *r
 	if (!start->network_started && start_network(start, err) < 0)
 		return start_network_failed(start, err);
 	if (runtime_sync_wait_ready(&start->sync, err) < 0 ||
-	    network_finish(&start->network, &start->handle, err) < 0 ||
-	    runtime_sync_go(&start->sync, err) < 0)
+	    network_connect(&start->network, &start->handle, err) < 0 ||
+	    runtime_sync_go(&start->sync, err) < 0 || runtime_sync_result(&start->sync, err) < 0)
 		return -1;
-	return runtime_sync_result(&start->sync, err);
+	return network_finish(&start->network, &start->handle, *ret_pid_fd, err);
 }
 
 static int walk(struct start *start, const struct container_step *step, int *ret_status,

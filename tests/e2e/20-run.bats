@@ -114,6 +114,27 @@ no"
 	has "$out" private
 }
 
+@test "a network helper that dies after the program was started ends the container, and is said" {
+	mkdir bin
+	# the real one makes device and route, and is gone before it is ready
+	cat >bin/slirp4netns <<-EOF
+		#!/bin/bash
+		exec 9>/dev/null
+		$(command -v slirp4netns) "\${@/--ready-fd=3/--ready-fd=9}" 3>&- &
+		sleep 0.5
+		kill \$!
+		echo 'no sandbox for me' >&2
+		exit 1
+	EOF
+	chmod 755 bin/slirp4netns
+	PATH=$T/bin:$PATH run_fails 125 run --name $C $IMAGE sleep 60
+	has "$err" "slirp4netns: no sandbox for me"
+	eq "$(dhow ps -a --format '{{.State}}')" created
+	run_ok start $C
+	eq "$(dhow ps --format '{{.State}}')" running
+	run_ok rm -f -t 0 $C
+}
+
 @test "options after the image belong to the command" {
 	run_ok run --rm $IMAGE echo --rm -e X=1 --name y
 	eq "$out" "--rm -e X=1 --name y"

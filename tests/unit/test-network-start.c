@@ -111,6 +111,8 @@ static int place_make(struct place *place, const char *network, const char *port
 		.mode = &place->mode,
 		.ports = &place->ports,
 		.pid = place->pid,
+		.userns_fd = -1,
+		.netns_fd = -1,
 		.exit_fd = place->exit_read_fd,
 		.run_dir_fd = place->run_dir_fd,
 		.run_dir_path = place->run_dir,
@@ -159,7 +161,8 @@ static void test_port(void **state)
 	if (place_make(&place, "slirp4netns", "127.0.0.1::80") == 0)
 		skip();
 	if (network_start(&place.request, &handle, &err) < 0 ||
-	    network_finish(&place.request, &handle, &err) < 0) {
+	    network_connect(&place.request, &handle, &err) < 0 ||
+	    network_finish(&place.request, &handle, -1, &err) < 0) {
 		print_error("%s\n", err.msg);
 		fail();
 	}
@@ -196,7 +199,7 @@ static void test_port_in_use(void **state)
 		skip();
 	}
 	assert_int_equal(network_start(&place.request, &handle, &err), 0);
-	assert_int_equal(network_finish(&place.request, &handle, &err), -1);
+	assert_int_equal(network_connect(&place.request, &handle, &err), -1);
 	assert_int_equal(err.kind, ERR_IN_USE);
 	snprintf(text, sizeof(text), "%u on 127.0.0.1", ntohs(address.sin_port));
 	assert_non_null(strstr(err.msg, text));
@@ -257,7 +260,8 @@ static void test_no_helper(void **state)
 
 	assert_int_equal(network_parse("none", &mode, &err), 0);
 	assert_int_equal(network_start(&request, &handle, &err), 0);
-	assert_int_equal(network_finish(&request, &handle, &err), 0);
+	assert_int_equal(network_connect(&request, &handle, &err), 0);
+	assert_int_equal(network_finish(&request, &handle, -1, &err), 0);
 	assert_int_equal(handle.helper_pid, 0);
 	network_abort(&handle);
 	network_mode_release(&mode);
