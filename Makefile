@@ -45,24 +45,23 @@ COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -ffunction-sections -fdata-section
 STATIC := $(if $(SAN)$(FUZZING),-pie,-static-pie)
 STATIC_LIBS := -Wl,-Bstatic -ljansson -lseccomp -lcrypto $(if $(SAN)$(FUZZING),-Wl$(,)-Bdynamic)
 DHOW_LIBS := -ljansson -lseccomp -lcrypto
-TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz) -lgpgme -lsodium
+TRANSFER_LIBS := -lcurl -larchive -lzstd -lbz2 -llzma $(if $(HAVE_ISAL),-lisal) $(if $(call have,zlib),-lz) -lgpgme -lsodium -lncursesw -ltinfo
 
 # --- what there is; folders from the left to the right of use, so that one pass of the linker is enough ---
 FOLDERS := cli engine network storage rootless units base
-MAINS := cli/main.c rootless/host_main.c units/quadlet_main.c $(wildcard engine/*/*_main.c)
+MAINS := cli/main.c cli/ui_main.c rootless/host_main.c units/quadlet_main.c $(wildcard engine/*/*_main.c)
 sources = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS := $(FOLDERS:%=$(BUILD)/lib%.a)
 ENGINE_LIBS := $(filter-out %/libcli.a,$(LIBS))
 
-BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer signature monitor init host quadlet)
+BINARIES := $(BUILD)/dhow $(BUILD)/dhow-runtime $(patsubst %,$(BUILD)/libexec/dhow/%,transfer signature monitor init host quadlet ui)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test-*.c))
 FUZZ_CORPUS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(BUILD)/tests/kernel/%,$(wildcard tests/kernel/*.c))
 
 .PHONY: deps-test all docs help check check-all check-vm check-includes unit corpus tests fuzz lint install deb deps demo bench clean force
-.DELETE_ON_ERROR:
-.SECONDARY:
+.DELETE_ON_ERROR .SECONDARY:
 
 all: $(LIBS) $(BINARIES)
 
@@ -107,7 +106,8 @@ $(BUILD)/dhow $(BUILD)/dhow-runtime:
 
 $(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/signature: $(BUILD)/libexec/dhow/%: $(BUILD)/obj/engine/image/%_main.o $(ENGINE_LIBS)
 $(BUILD)/libexec/dhow/host: $(BUILD)/obj/rootless/host_main.o $(BUILD)/librootless.a $(BUILD)/libbase.a
-$(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/signature $(BUILD)/libexec/dhow/host:
+$(BUILD)/libexec/dhow/ui: $(BUILD)/obj/cli/ui_main.o $(LIBS)
+$(BUILD)/libexec/dhow/transfer $(BUILD)/libexec/dhow/signature $(BUILD)/libexec/dhow/host $(BUILD)/libexec/dhow/ui:
 	$(call begin,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(DHOW_LIBS) $(TRANSFER_LIBS)
 

@@ -50,6 +50,7 @@ const struct noun nouns[] = {
 	X(cmd_inspect)                                                                             \
 	X(cmd_port)                                                                                \
 	X(cmd_top)                                                                                 \
+	X(cmd_ui)                                                                                  \
 	X(cmd_stats)                                                                               \
 	X(cmd_events)                                                                              \
 	X(cmd_diff)                                                                                \

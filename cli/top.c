@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/top.c - `top`: the processes of a container
+ * cli/top.c - `top`: the processes of a container; with --all, all containers (cli/ui.c)
  */
 #include "cli/cmd.h"
 
@@ -8,12 +8,13 @@
 #include "base/strbuf.h"
 #include "cli/select.h"
 #include "cli/table.h"
+#include "cli/ui_start.h"
 #include "engine/processes.h"
 
 #include <stdio.h>
 
 struct top_opts {
-	bool latest;
+	bool latest, all;
 };
 
 static void add_line(const struct strv *cells, struct strbuf *text)
@@ -37,6 +38,12 @@ static int top_run(struct cli *cli, void *opts_, const struct strv *args, struct
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
+	if (opts->all) {
+		if (opts->latest || args->count > 0)
+			return err_set(err, ERR_USAGE,
+				       "--all and a container or --latest exclude each other");
+		return ui_start(cli, err);
+	}
 	if (!opts->latest && args->count > 0)
 		strv_add(&name, args->items[0]);
 	for (size_t i = name.count; i < args->count; i++)
@@ -56,6 +63,7 @@ static int top_run(struct cli *cli, void *opts_, const struct strv *args, struct
 }
 
 static const struct opt top_opts[] = {
+	OPT_FLAG(0, "all", struct top_opts, all, "a live view of all containers, as `dhow ui`"),
 	OPT_FLAG('l', "latest", struct top_opts, latest, "the container created last"), OPT_END
 };
 
@@ -65,6 +73,7 @@ const struct cmd cmd_top = {
 	.help = "Show the processes of a container",
 	.examples = "  dhow top web pid user args\n"
 		    "  dhow top web -eo pid,comm\n"
+		    "  dhow top --all\n"
 		    "\n"
 		    "Columns: args capamb capbnd capeff capinh capprm comm etime gid group groups "
 		    "hgroup\n"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
+# slow
 # SPDX-License-Identifier: Apache-2.0
-# slow: the Debian package, installed, used and removed in a fresh Debian
+# the Debian package, installed, used and removed in a fresh Debian
 load lib
 
 BASE=$REPO/${BUILD:-build}/debian-base.tar # made by tests/make-debian.sh: nothing but apt
@@ -56,14 +57,14 @@ fresh() { # SCRIPT
 @test "it ships commands, helpers, manuals, completions, units and the generator, and depends on what they need" {
 	setup_package
 	dpkg-deb -c "$DEB" | awk '{ print $6 }' >files
-	for file in bin/dhow bin/dhow-runtime libexec/dhow/{host,init,monitor,quadlet,signature,transfer} \
+	for file in bin/dhow bin/dhow-runtime libexec/dhow/{host,init,monitor,quadlet,signature,transfer,ui} \
 		lib/systemd/user-generators/dhow-user-generator lib/systemd/user/dhow-{restart.service,auto-update.service,auto-update.timer} \
 		share/man/man1/dhow{,-run,-build,-runtime}.1.gz share/man/man5/dhow-unit.5.gz share/dhow/apparmor \
 		share/bash-completion/completions/dhow share/zsh/vendor-completions/_dhow share/fish/vendor_completions.d/dhow.fish; do
 		grep -qxF "./usr/$file" files || complain "$file is not in the package"
 	done
 	depends=$(dpkg-deb -f "$DEB" Depends)
-	for package in uidmap fuse-overlayfs slirp4netns libarchive libcurl libgpgme libc6; do has "$depends" "$package"; done
+	for package in uidmap fuse-overlayfs slirp4netns libarchive libcurl libgpgme libncursesw6 libc6; do has "$depends" "$package"; done
 }
 
 @test "lintian has nothing to say" {
