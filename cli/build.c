@@ -344,7 +344,7 @@ const struct opt build_rows[] = {
 };
 
 const struct cmd cmd_build = {
-	.paths = { "build", "image build", "builder build", "buildx build", "bud" },
+	.paths = { "build", "image build", "builder build", "buildx build", "bud", "builder bud" },
 	.synopsis = "[CONTEXT]",
 	.help = "Build an image from a Dockerfile",
 	.examples = "  dhow build -t web .\n"

@@ -85,6 +85,16 @@ const struct noun nouns[] = {
 	X(cmd_container_restart_by_policy)                                                         \
 	X(cmd_container_diff)                                                                      \
 	X(cmd_builder_prune)                                                                       \
+	X(cmd_builder_from)                                                                        \
+	X(cmd_builder_run)                                                                         \
+	X(cmd_builder_copy)                                                                        \
+	X(cmd_builder_add)                                                                         \
+	X(cmd_builder_config)                                                                      \
+	X(cmd_builder_commit)                                                                      \
+	X(cmd_builder_containers)                                                                  \
+	X(cmd_builder_inspect)                                                                     \
+	X(cmd_builder_rm)                                                                          \
+	X(cmd_builder_mount)                                                                       \
 	X(cmd_image_inspect)                                                                       \
 	X(cmd_image_exists)                                                                        \
 	X(cmd_image_prune)                                                                         \

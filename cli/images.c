@@ -27,7 +27,7 @@ static const char *const images_sort_words[] = {
 };
 
 struct images_opts {
-	bool all, digests, history, no_trunc, no_heading, quiet;
+	bool json, all, digests, history, no_trunc, no_heading, quiet;
 	struct strv filters;
 	char *format;
 	int sort;
@@ -231,7 +231,9 @@ static int images_run(struct cli *cli, void *opts_, const struct strv *args, str
 		.rules = { .aliases = images_aliases, .heading = images_headings },
 	};
 
-	if (opts->quiet && opts->format != NULL)
+	if (opts->json)
+		request.format = "json";
+	if (opts->quiet && request.format != NULL)
 		return err_set(err, ERR_USAGE, "--quiet and --format exclude each other");
 	images_table(opts, &table);
 	request.table = table.data;
@@ -257,6 +259,7 @@ static const struct opt images_opts[] = {
 	OPT_FLAG(0, "digests", struct images_opts, digests, "show the digests of manifests"),
 	OPT_LIST('f', "filter", struct images_opts, filters, "NAME=VALUE", "those that match"),
 	OPT_STRING(0, "format", struct images_opts, format, "FORMAT", "json, or a Go template"),
+	OPT_FLAG(0, "json", struct images_opts, json, "print JSON, as --format json does"),
 	OPT_FLAG(0, "history", struct images_opts, history, "show all names of each image"),
 	OPT_FLAG(0, "no-trunc", struct images_opts, no_trunc, "do not shorten ids"),
 	OPT_FLAG('n', "noheading", struct images_opts, no_heading, "no headings"),
@@ -269,7 +272,7 @@ static const struct opt images_opts[] = {
 };
 
 const struct cmd cmd_images = {
-	.paths = { "images", "image ls", "image list" },
+	.paths = { "images", "image ls", "image list", "builder images" },
 	.synopsis = "[IMAGE]",
 	.help = "List images",
 	.section = SECTION_LOOK,

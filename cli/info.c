@@ -184,10 +184,10 @@ static int info_run(struct cli *cli, void *opts_, const struct strv *args, struc
 
 static const struct opt info_opts[] = { OPT_STRING('f', "format", struct info_opts, format,
 						   "FORMAT", "json, or a Go template"),
-					OPT_END };
+					OPT_REFUSED('d', "debug", "say `dhow version`"), OPT_END };
 
 const struct cmd cmd_info = {
-	.paths = { "info", "system info" },
+	.paths = { "info", "system info", "builder info" },
 	.synopsis = "",
 	.help = "Show this machine and store, and what is wrong with them",
 	.section = SECTION_OTHER,

@@ -132,7 +132,7 @@ static const struct opt login_opts[] = {
 };
 
 const struct cmd cmd_login = {
-	.paths = { "login" },
+	.paths = { "login", "builder login" },
 	.synopsis = "[REGISTRY]",
 	.help = "Keep the credentials of a registry",
 	.examples =
@@ -177,7 +177,7 @@ static const struct opt logout_opts[] = {
 };
 
 const struct cmd cmd_logout = {
-	.paths = { "logout" },
+	.paths = { "logout", "builder logout" },
 	.synopsis = "[REGISTRY]",
 	.help = "Forget the credentials of a registry",
 	.section = SECTION_IMAGES,

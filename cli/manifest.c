@@ -70,7 +70,7 @@ static const struct opt create_opts[] = {
 };
 
 const struct cmd cmd_manifest_create = {
-	.paths = { "manifest create" },
+	.paths = { "manifest create", "builder manifest create" },
 	.synopsis = "LIST [IMAGE...]",
 	.help = "Make a manifest list",
 	.section = SECTION_NONE,
@@ -117,7 +117,10 @@ static const struct opt add_opts[] = {
 	OPT_STRING(0, "artifact-layer-type", T, form.layer_type, "TYPE", "media type of the files"),
 	OPT_STRING(0, "artifact-subject", T, subject, "IMAGE", "what the artifact is about"),
 	OPT_STRING(0, "artifact-type", T, form.type, "TYPE", "type of the artifact"),
+	OPT_LIST(0, "artifact-annotation", T, annotations, "NAME=VALUE",
+		 "the same, for an artifact"),
 	OPT_WORDS(0, "features", T, features, "FEATURE", "the features that the list says"),
+	OPT_REFUSED_VALUE(0, "os-features", "say them with `dhow manifest annotate`"),
 	OPT_STRING(0, "os", T, os, "OS", "the operating system that the list says"),
 	OPT_STRING(0, "os-version", T, os_version, "VERSION", "its version"),
 	OPT_STRING(0, "variant", T, variant, "VARIANT", "the variant of the architecture"),
@@ -126,7 +129,7 @@ static const struct opt add_opts[] = {
 };
 
 const struct cmd cmd_manifest_add = {
-	.paths = { "manifest add" },
+	.paths = { "manifest add", "builder manifest add" },
 	.synopsis = "LIST IMAGE|FILE [IMAGE|FILE...]",
 	.help = "Add images or artifacts to a manifest list",
 	.examples = "  dhow manifest add team/web:1 localhost/web:arm64\n"
@@ -169,7 +172,7 @@ static const struct opt annotate_opts[] = {
 };
 
 const struct cmd cmd_manifest_annotate = {
-	.paths = { "manifest annotate" },
+	.paths = { "manifest annotate", "builder manifest annotate" },
 	.synopsis = "LIST [IMAGE]",
 	.help = "Change what a manifest list says about an image, or about itself",
 	.section = SECTION_NONE,
@@ -195,7 +198,7 @@ static int remove_run(struct cli *cli, void *opts, const struct strv *args, stru
 }
 
 const struct cmd cmd_manifest_remove = {
-	.paths = { "manifest remove" },
+	.paths = { "manifest remove", "builder manifest remove" },
 	.synopsis = "LIST DIGEST",
 	.help = "Take an image out of a manifest list",
 	.section = SECTION_NONE,
@@ -241,7 +244,7 @@ static const struct opt rm_opts[] = {
 };
 
 const struct cmd cmd_manifest_rm = {
-	.paths = { "manifest rm" },
+	.paths = { "manifest rm", "builder manifest rm" },
 	.synopsis = "LIST [LIST...]",
 	.help = "Remove manifest lists; their images stay",
 	.section = SECTION_NONE,
@@ -263,7 +266,7 @@ static int exists_run(struct cli *cli, void *opts, const struct strv *args, stru
 }
 
 const struct cmd cmd_manifest_exists = {
-	.paths = { "manifest exists" },
+	.paths = { "manifest exists", "builder manifest exists" },
 	.synopsis = "LIST",
 	.help = "Tell by the exit status whether a manifest list is there",
 	.section = SECTION_NONE,
@@ -310,7 +313,7 @@ static const struct opt inspect_opts[] = {
 };
 
 const struct cmd cmd_manifest_inspect = {
-	.paths = { "manifest inspect" },
+	.paths = { "manifest inspect", "builder manifest inspect" },
 	.synopsis = "[LIST] IMAGE",
 	.help = "Show a manifest list, of the store or of a registry",
 	.section = SECTION_NONE,
@@ -376,6 +379,10 @@ static const struct opt push_opts[] = {
 	OPT_FLAG('p', "rm", P, list.remove, "remove the list when it was pushed"),
 	OPT_ALIAS("purge", "rm"),
 	REGISTRY_ROWS(P, list.push.registry),
+	OPT_UINT(0, "retry", P, list.push.registry.retry, "N",
+		 "how often to try again after a failure"),
+	OPT_STRING(0, "retry-delay", P, list.push.registry.retry_delay, "DURATION",
+		   "wait so long between tries"),
 	OPT_REFUSED_VALUE(0, "sign-by", "sign the images of the list when you push them"),
 	OPT_REFUSED_VALUE(0, "sign-by-sigstore", "sign the images of the list when you push them"),
 	OPT_REFUSED_VALUE(0, "sign-by-sigstore-private-key",
@@ -387,7 +394,7 @@ static const struct opt push_opts[] = {
 };
 
 const struct cmd cmd_manifest_push = {
-	.paths = { "manifest push" },
+	.paths = { "manifest push", "builder manifest push" },
 	.synopsis = "LIST [DESTINATION]",
 	.help = "Send a manifest list and its images to a registry or into a file",
 	.section = SECTION_NONE,

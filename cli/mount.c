@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 struct mount_opts {
-	bool all, latest, no_trunc, force;
+	bool all, latest, no_trunc, force, json;
 	char *format;
 };
 
@@ -149,6 +149,34 @@ const struct cmd cmd_mount = {
 	.run = mount_run,
 };
 
+/* buildah's spelling. */
+static int builder_mount_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct mount_opts *opts = opts_;
+
+	if (opts->json)
+		opts->format = xstrdup("json");
+	return mount_run(cli, opts, args, err);
+}
+
+static const struct opt builder_mount_opts[] = {
+	OPT_FLAG(0, "json", T, json, "print JSON"),
+	OPT_FLAG(0, "notruncate", T, no_trunc, "do not shorten ids"), OPT_END
+};
+
+const struct cmd cmd_builder_mount = {
+	.paths = { "builder mount" },
+	.synopsis = "[CONTAINER...]",
+	.help = "Mount working containers, inside of `unshare`",
+	.section = SECTION_NONE,
+	.max_args = -1,
+	.complete = COMPLETE_CONTAINERS,
+	.needs = NEEDS_WRITING,
+	.opts = builder_mount_opts,
+	.opts_size = sizeof(T),
+	.run = builder_mount_run,
+};
+
 static const struct opt unmount_opts[] = {
 	OPT_FLAG('a', "all", T, all, "all that are mounted"),
 	OPT_FLAG('f', "force", T, force, "also while it is used"),
@@ -156,7 +184,8 @@ static const struct opt unmount_opts[] = {
 };
 
 const struct cmd cmd_unmount = {
-	.paths = { "unmount", "umount", "container unmount", "container umount" },
+	.paths = { "unmount", "umount", "container unmount", "container umount", "builder umount",
+		   "builder unmount" },
 	.synopsis = "CONTAINER [CONTAINER...]",
 	.help = "Unmount the file systems of containers",
 	.section = SECTION_OTHER,

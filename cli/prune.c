@@ -40,7 +40,7 @@ static int container_prune_run(struct cli *cli, void *opts_, const struct strv *
 
 		if ((container->state.status != CONTAINER_CREATED &&
 		     container->state.status != CONTAINER_EXITED) ||
-		    !container_filter_match(filter, container))
+		    container_is_working(container) || !container_filter_match(filter, container))
 			continue;
 		if (container_remove(cli->engine, container, &remove, &one) == 0)
 			(void)printf("%s\n", container->id.text);

@@ -51,7 +51,7 @@ static const char *const ps_sort_words[] = {
 };
 
 struct ps_opts {
-	bool external; /* there are never any */
+	bool external;
 	bool all, latest, no_trunc, no_heading, namespaces, pod, quiet, size, sync;
 	struct strv filters;
 	char *format;
@@ -338,6 +338,7 @@ static int choose(struct cli *cli, const struct ps_opts *opts, struct container_
 			     container->state.status == CONTAINER_PAUSED;
 
 		if ((all || is_up) && left > 0 &&
+		    (opts->external || !container_is_working(container)) &&
 		    (filter == NULL || container_filter_match(filter, container))) {
 			left--;
 			continue;
@@ -478,7 +479,7 @@ static int print_brief(struct cli *cli, const struct ps_opts *opts, const struct
 			     brief->state.status == CONTAINER_PAUSED;
 		json_t *row;
 
-		if (!opts->all && !is_up)
+		if ((!opts->all && !is_up) || (brief->working && !opts->external))
 			continue;
 		if (opts->quiet) {
 			(void)printf("%.*s\n", opts->no_trunc ? DIGEST_HEX : OBJECT_ID_SHORT,
@@ -558,7 +559,7 @@ static const struct opt ps_opts[] = {
 	OPT_ALIAS("notruncate", "no-trunc"),
 	OPT_ALIAS("namespace", "ns"),
 	OPT_FLAG(0, "external", struct ps_opts, external,
-		 "also those of builders (a build leaves none, so there is nothing more)"),
+		 "with --all: also working containers of `builder from`"),
 	OPT_ALIAS("storage", "external"),
 	OPT_REFUSED_VALUE('w', "watch", "the program `watch` does that"),
 	OPT_END

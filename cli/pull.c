@@ -55,11 +55,13 @@ static const struct opt pull_opts[] = {
 		      "when to pull: always, missing, never, newer"),
 	OPT_STRING(0, "signature-policy", T, signature_policy, "FILE",
 		   "a policy.json in place of the usual ones"),
+	OPT_REFUSED(0, "remove-signatures",
+		    "signatures are left out by `dhow push`, which never sends any"),
 	OPT_END
 };
 
 const struct cmd cmd_pull = {
-	.paths = { "pull", "image pull" },
+	.paths = { "pull", "image pull", "builder pull" },
 	.synopsis = "IMAGE [IMAGE...]",
 	.help = "Pull images from registries, archives and layouts",
 	.examples = "  dhow pull docker.io/library/alpine:3\n"

@@ -60,6 +60,9 @@ static const struct opt push_opts[] = {
 	OPT_STRING(0, "retry-delay", T, registry.retry_delay, "DURATION",
 		   "wait so long between tries"),
 	OPT_TRI(0, "tls-verify", T, registry.tls_verify, "ask for a certificate that is trusted"),
+	OPT_REFUSED(0, "all", "a list is always sent with its images"),
+	OPT_REFUSED('D', "disable-compression", "layers are compressed on their way to a registry"),
+	OPT_REFUSED(0, "rm", "a list is removed by `dhow manifest push --rm`"),
 	OPT_REFUSED('a', "all-tags", "push each name by itself"),
 	OPT_REFUSED_VALUE(0, "encryption-key", "images cannot be encrypted"),
 	OPT_REFUSED_VALUE(0, "encrypt-layer", "images cannot be encrypted"),
@@ -71,7 +74,7 @@ static const struct opt push_opts[] = {
 };
 
 const struct cmd cmd_push = {
-	.paths = { "push", "image push" },
+	.paths = { "push", "image push", "builder push" },
 	.synopsis = "IMAGE [DESTINATION]",
 	.help = "Send an image to a registry, an archive or a directory",
 	.examples = "  dhow push web registry.example.com/team/web:1\n"

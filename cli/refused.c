@@ -48,6 +48,8 @@ const struct refused_command refused_commands[] = {
 	{ "config ls", NO_SWARM },
 	{ "config rm", NO_SWARM },
 	{ "volume update", NO_SWARM },
+	{ "builder mkcw", "confidential workloads are not supported" },
+	{ "builder source", "images of source code are not made" },
 	{ "plugin", "there are no plugins: networks, volumes and logs are built in" },
 	{ "trust", "signatures are checked as policy.json says" },
 	{ "system migrate",

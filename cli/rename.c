@@ -16,7 +16,7 @@ static int rename_run(struct cli *cli, void *opts, const struct strv *args, stru
 }
 
 const struct cmd cmd_rename = {
-	.paths = { "rename", "container rename" },
+	.paths = { "rename", "container rename", "builder rename" },
 	.synopsis = "CONTAINER NAME",
 	.help = "Give a container another name",
 	.section = SECTION_RUN,

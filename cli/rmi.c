@@ -54,11 +54,12 @@ static const struct opt rmi_opts[] = {
 	OPT_FLAG('i', "ignore", T, ignore, "a missing image is no error"),
 	OPT_FLAG(0, "no-prune", T, no_prune,
 		 "keep images that have no name and that it was made from"),
+	OPT_REFUSED('p', "prune", "say `dhow image prune`"),
 	OPT_END
 };
 
 const struct cmd cmd_rmi = {
-	.paths = { "rmi", "image rm", "image remove" },
+	.paths = { "rmi", "image rm", "image remove", "builder rmi" },
 	.synopsis = "[IMAGE...]",
 	.help = "Remove images",
 	.section = SECTION_IMAGES,

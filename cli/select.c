@@ -115,6 +115,7 @@ static int select_all(struct cli *cli, const struct select_request *request,
 		struct container *container = list.items[i];
 
 		if (!state_is_wanted(request, container) ||
+		    container_is_working(container) != request->working ||
 		    (filter != NULL && !container_filter_match(filter, container)))
 			continue;
 		list.items[i] = NULL;

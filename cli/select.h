@@ -18,6 +18,7 @@ struct select_request {
 	const struct strv *filters;  /* NULL: none; with arguments both must hold */
 	const struct strv *cidfiles; /* NULL: none; files that hold an id */
 	bool ignore;		     /* unknown ones and missing files are passed over */
+	bool working;		     /* with all: working containers, and no others */
 	unsigned states;	     /* with all or filters: bits 1 << CONTAINER_..., 0: any */
 };
 /** One selected container, and the text that it was asked for by (what podman prints back): its id with --all. */

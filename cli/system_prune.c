@@ -63,7 +63,7 @@ static int prune_containers(struct prune *prune, struct err *err)
 
 		if ((container->state.status != CONTAINER_CREATED &&
 		     container->state.status != CONTAINER_EXITED) ||
-		    !container_filter_match(filter, container))
+		    container_is_working(container) || !container_filter_match(filter, container))
 			continue;
 		if (container_remove(engine, container, &remove, &one) == 0)
 			print_removed(prune, "Deleted Containers", container->id.text);

@@ -24,7 +24,7 @@ static int tag_run(struct cli *cli, void *opts, const struct strv *args, struct 
 }
 
 const struct cmd cmd_tag = {
-	.paths = { "tag", "image tag" },
+	.paths = { "tag", "image tag", "builder tag" },
 	.synopsis = "IMAGE NAME [NAME...]",
 	.help = "Give an image more names",
 	.section = SECTION_IMAGES,

@@ -9,13 +9,38 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "engine/files.h"
 #include "rootless/rootless.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-static int unshare_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
+struct unshare_opts {
+	struct strv mounts;
+};
+
+/* NAME=CONTAINER, or CONTAINER, whose variable has its name */
+static int mount_one(struct cli *cli, const char *text, struct err *err)
 {
+	const char *equal = strchr(text, '=');
+	cleanup_free char *name = xstrndup(text, strcspn(text, "="));
+	cleanup_container struct container *container = NULL;
+	cleanup_free char *path = NULL;
+
+	if (*name == '\0')
+		return err_set(err, ERR_USAGE, "invalid --mount '%s': it is VARIABLE=CONTAINER",
+			       text);
+	if (container_get(cli->engine, equal != NULL ? equal + 1 : text, &container, err) < 0 ||
+	    container_mount(cli->engine, container, &path, err) < 0)
+		return -1;
+	return setenv(name, path, true) < 0 ? err_sys(err, errno, "cannot set a variable") : 0;
+}
+
+static int unshare_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	const struct unshare_opts *opts = opts_;
 	cleanup_strv struct strv argv = STRV_INIT;
 	const struct idmaps *maps;
 
@@ -29,6 +54,9 @@ static int unshare_run(struct cli *cli, void *opts, const struct strv *args, str
 	if (!userns_is_inside() &&
 	    (store_idmaps(cli->engine->store, &maps, err) < 0 || userns_enter(maps, err) < 0))
 		return -1;
+	for (size_t i = 0; i < opts->mounts.count; i++)
+		if (mount_one(cli, opts->mounts.items[i], err) < 0)
+			return -1;
 
 	(void)execvp(argv.items[0], strv_argv(&argv));
 
@@ -40,18 +68,21 @@ static int unshare_run(struct cli *cli, void *opts, const struct strv *args, str
 }
 
 static const struct opt unshare_opts[] = {
+	OPT_LIST('m', "mount", struct unshare_opts, mounts, "VARIABLE=CONTAINER",
+		 "mount a container, and tell where by a variable"),
 	OPT_REFUSED(0, "rootless-netns", "each container has a network namespace of its own"),
 	OPT_END
 };
 
 const struct cmd cmd_unshare = {
-	.paths = { "unshare" },
+	.paths = { "unshare", "builder unshare" },
 	.synopsis = "[COMMAND [ARG...]]",
 	.help = "Run a program as root of the user namespace of containers",
 	.section = SECTION_OTHER,
 	.max_args = -1,
 	.needs = NEEDS_STORE,
 	.opts = unshare_opts,
+	.opts_size = sizeof(struct unshare_opts),
 	.options_first = true,
 	.run = unshare_run,
 };

@@ -54,6 +54,7 @@ json_t *version_json(void)
 
 struct version_opts {
 	char *format;
+	bool json;
 };
 
 /* the members of docker's JSON and the fields of its templates differ */
@@ -77,7 +78,7 @@ static int version_run(struct cli *cli, void *opts_, const struct strv *args, st
 	cleanup_json json_t *object = json_object();
 	cleanup_format struct format *format = NULL;
 	struct format_request request = {
-		.format = opts->format,
+		.format = opts->json ? "json" : opts->format,
 		.table = "Client:\tdhow\n"
 			 "Version:\t{{.Client.Version}}\n"
 			 "API Version:\t{{.Client.APIVersion}}\n"
@@ -96,7 +97,7 @@ static int version_run(struct cli *cli, void *opts_, const struct strv *args, st
 	}
 	if (format_new(cli, &request, &format, err) < 0)
 		return -1;
-	if (opts->format != NULL && !format_is_json(format)) {
+	if (request.format != NULL && !format_is_json(format)) {
 		/* podman: without a server its name means the client, and so does no name at all */
 		if (!cli->as_docker) {
 			json_put(object, "Server", json_incref(json_object_get(object, "Client")));
@@ -121,12 +122,13 @@ static int version_run(struct cli *cli, void *opts_, const struct strv *args, st
 	return format_rows(format, rows, err);
 }
 
-static const struct opt version_opts[] = { OPT_STRING('f', "format", struct version_opts, format,
-						      "FORMAT", "json, or a Go template"),
-					   OPT_END };
+static const struct opt version_opts[] = {
+	OPT_STRING('f', "format", struct version_opts, format, "FORMAT", "json, or a Go template"),
+	OPT_FLAG(0, "json", struct version_opts, json, "print JSON, as --format json does"), OPT_END
+};
 
 const struct cmd cmd_version = {
-	.paths = { "version" },
+	.paths = { "version", "builder version" },
 	.synopsis = "",
 	.help = "Show the version",
 	.section = SECTION_OTHER,

@@ -111,6 +111,9 @@ int build_run(struct engine *engine, const struct build_opts *opts, const char *
 	      build_function event, void *event_arg, progress_function progress, void *progress_arg,
 	      struct build_result *ret_result, struct err *err);
 
+/** --pull as podman build, buildah and docker know it; NULL: missing. */
+int build_pull_policy(const char *text, enum pull_policy *ret_policy, struct err *err);
+
 /** Forget the cache of builds: steps, cache mounts, remembered digests, layers that no image has. Bytes that were freed. */
 int build_prune(struct engine *engine, uint64_t *ret_bytes, struct err *err);
 

@@ -116,6 +116,7 @@ struct container_create_opts {
 	char *log_driver;
 	struct strv log_opt;
 	bool quiet;
+	bool working; /* a working container (engine/working.h); "scratch" is an image then */
 	struct strv command_line; /* the whole command, for inspect's CreateCommand */
 };
 void container_create_opts_release(struct container_create_opts *opts);
@@ -173,6 +174,8 @@ struct container_list {
 void container_list_release(struct container_list *list);
 #define cleanup_container_list __attribute__((cleanup(container_list_release)))
 
+/** True for a working container (engine/working.h): ps, rm --all and prune pass it over, start refuses it. */
+bool container_is_working(const struct container *container);
 /** Where the monitor of the container writes its process id at each start; not for one that is removed at its end. Yours. */
 char *container_pid_file(const struct engine *engine, const struct container *container);
 /** By full name, id, or unique id prefix: 1 found, 0 not, -1 (ERR_AMBIGUOUS). */
@@ -193,6 +196,7 @@ struct container_brief {
 	const char *command; /* with its arguments, blanks between */
 	const char *ports;   /* container_ports_format() */
 	int64_t created_ns;
+	bool working; /* engine/working.h */
 	struct container_state state;
 	struct container
 		*container; /* always there when it runs; else NULL when the index had the row */

@@ -144,6 +144,8 @@ void image_new_add_history(struct image_new *image, int64_t created_ns, const ch
  * Dockerfile or with '=' ("CMD=[...]"). Changes the document. ERR_USAGE.
  */
 int image_change(json_t *config, const char *line, struct err *err);
+/** Append the words of a text as a shell would split it, without variables: 0, -1 a quote has no end. */
+int image_split_words(const char *text, struct strv *words);
 /**
  * Make one layer of many: what a container of them would see, without what they hide.
  * @param latest_mtime_s  as in layer_make.h, or NULL

@@ -44,4 +44,4 @@ HEAD
 			printf "| `%s--%s` | %s | %s |\n", ($3 != "-" ? "-" $3 ", " : ""), $2, $4, text
 	}
 	END { printf "\n## Commands that are refused\n\n| command | why |\n|---|---|\n%s", none }
-' <(cat "$here/options/podman.list" "$here/options/docker.list") -
+' <(cat "$here/options/podman.list" "$here/options/docker.list" "$here/options/buildah.list") -

@@ -91,7 +91,7 @@ static void forget_platform(struct build *build)
 	build->failed = NULL;
 }
 
-static void build_release(struct build *build)
+void build_release(struct build *build)
 {
 	forget_platform(build);
 	for (size_t i = 0; i < build->context_count; i++)
@@ -256,7 +256,7 @@ static int read_secrets(struct build *build, struct err *err)
 	return 0;
 }
 
-static int read_timestamp(struct build *build, struct err *err)
+int build_read_timestamp(struct build *build, struct err *err)
 {
 	const char *text = build->opts->timestamp;
 	const char *option = "--timestamp";
@@ -280,29 +280,26 @@ static int read_timestamp(struct build *build, struct err *err)
 	return 0;
 }
 
-static int read_pull(struct build *build, struct err *err)
+int build_pull_policy(const char *text, enum pull_policy *ret_policy, struct err *err)
 {
-	const char *text = build->opts->pull;
+	int policy;
 	bool on;
 
-	build->pull = PULL_MISSING;
 	if (text == NULL)
-		return 0;
-	if (*text == '\0' || (parse_bool(text, &on) == 0 && on))
-		build->pull = PULL_ALWAYS;
-	else if (parse_bool(text, &on) == 0)
-		build->pull = PULL_MISSING;
-	else if (str_equal(text, "ifmissing"))
-		build->pull = PULL_MISSING;
+		policy = PULL_MISSING;
+	else if (*text == '\0' || (parse_bool(text, &on) == 0 && on))
+		policy = PULL_ALWAYS;
+	else if (parse_bool(text, &on) == 0 || str_equal(text, "ifmissing"))
+		policy = PULL_MISSING;
 	else if (str_equal(text, "ifnewer"))
-		build->pull = PULL_NEWER;
-	else {
-		build->pull = pull_policy_parse(text);
-		if (build->pull < 0) {
-			err_set(err, ERR_USAGE, "invalid --pull '%s'", text);
-			return err_hint(err, "Use always, missing, never or newer.");
-		}
+		policy = PULL_NEWER;
+	else
+		policy = pull_policy_parse(text);
+	if (policy < 0) {
+		err_set(err, ERR_USAGE, "invalid --pull '%s'", text);
+		return err_hint(err, "Use always, missing, never or newer.");
 	}
+	*ret_policy = (enum pull_policy)policy;
 	return 0;
 }
 
@@ -325,7 +322,7 @@ static int pull_base(struct build *build, struct stage *stage, struct err *err)
 	}
 	if (str_equal(name, "scratch"))
 		return 0;
-	opts.policy = (char *)pull_policy_name((enum pull_policy)build->pull);
+	opts.policy = (char *)pull_policy_name(build->pull);
 	if (stage->platform != NULL)
 		platform = xstrdup(stage->platform);
 	else if (build->foreign || build->opts->platforms.count > 0)
@@ -519,7 +516,8 @@ static int walk(struct build *build, const char *context, struct build_result *r
 
 	if (check_names(build, err) < 0 || publish_check_outputs(build, err) < 0 ||
 	    read_args(build, err) < 0 || read_secrets(build, err) < 0 ||
-	    read_timestamp(build, err) < 0 || read_pull(build, err) < 0)
+	    build_read_timestamp(build, err) < 0 ||
+	    build_pull_policy(build->opts->pull, &build->pull, err) < 0)
 		return -1;
 	/* all of them, before anything is done for one */
 	for (size_t i = platforms->count; i-- > 0;)

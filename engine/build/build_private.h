@@ -93,9 +93,10 @@ struct stage {
 /* ---- contexts ---- */
 
 struct context {
-	char *name;  /* of --build-context; NULL: the main one */
-	int dir_fd;  /* -1: none (a Dockerfile on stdin) */
-	char *image; /* docker-image: or container-image: */
+	char *name;	  /* of --build-context; NULL: the main one */
+	int dir_fd;	  /* -1: none (a Dockerfile on stdin) */
+	char *image;	  /* docker-image: or container-image: */
+	const char *what; /* for messages; NULL: the build context */
 	struct ignore ignore;
 	struct file_memo *memo;
 	struct staging staging; /* what was made for it */
@@ -129,7 +130,7 @@ struct build {
 	bool foreign;		   /* other than this machine's */
 	int64_t timestamp_s;
 	bool has_timestamp;
-	int pull;	       /* enum pull_policy */
+	enum pull_policy pull;
 	struct image **images; /* of COPY --from and mounts, by name, opened once */
 	struct strv image_names;
 	const struct df_instruction *failed; /* that a message was wrapped with last */
@@ -138,12 +139,18 @@ struct build {
 	struct strv made;      /* manifest digests of the images, for a list */
 	struct remote *remote; /* caches in registries */
 	char *stdin_text;      /* a Dockerfile that came on stdin without a context */
+	/* of a step in a working container */
+	bool keep_failed; /* what a RUN changed is kept when it fails */
+	bool terminal;	  /* a RUN gets our terminal */
 };
+void build_release(struct build *build);
+/** --timestamp, --source-date-epoch, SOURCE_DATE_EPOCH. */
+int build_read_timestamp(struct build *build, struct err *err);
 
 void build_emit(struct build *build, const struct stage *stage, enum build_event_kind kind,
 		const char *text, const char *id);
 void build_warn(struct build *build, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/** "Dockerfile:3: COPY ..." before the message. */
+/** "Dockerfile:3: COPY ..." before the message; nothing when the instruction is of no Dockerfile (line 0). */
 int build_wrap(struct build *build, const struct df_instruction *item, struct err *err);
 
 /* graph.c */

@@ -282,7 +282,7 @@ int graph_from(struct build *build, const struct stage *stage, const char *name,
 	if (place.image == NULL) {
 		struct image_pull_opts opts = build->opts->run.pull;
 
-		opts.policy = (char *)pull_policy_name((enum pull_policy)build->pull);
+		opts.policy = (char *)pull_policy_name(build->pull);
 		if (image_pull(build->engine, image_name, &opts, build->progress,
 			       build->progress_arg, &place.image, err) < 0)
 			return err_wrap(err, "there is no stage or context '%s', and as an image",

@@ -91,7 +91,7 @@ int build_source_from(struct build *build, const struct stage *stage, const char
 		source->root = (struct source_root){
 			.dir_fd = context->dir_fd,
 			.ignore = &context->ignore,
-			.what = "the build context",
+			.what = context->what != NULL ? context->what : "the build context",
 			.memo = context->memo,
 		};
 		if (context->dir_fd < 0)

@@ -225,6 +225,7 @@ static int run_container(struct build *build, struct job *job, const struct strv
 	if (stdin_fd < 0)
 		return err_set(err, ERR_FAILED, "cannot open the input of the step");
 	strv_copy(&env, &job->env);
+	strv_add_all(&env, &build->opts->run.env);
 	for (size_t i = 0; i < more_env->count; i++)
 		strv_env_put(&env, more_env->items[i]);
 	if (job->network != NULL)
@@ -235,7 +236,9 @@ static int run_container(struct build *build, struct job *job, const struct strv
 	opts.network = network;
 	opts.entrypoint = (char *)"";
 	opts.has_entrypoint = true;
-	opts.hostname = (char *)HOST_NAME;
+	if (opts.hostname == NULL)
+		opts.hostname = (char *)HOST_NAME;
+	opts.tty = build->terminal;
 	opts.image_volume = (char *)"ignore";
 	opts.no_healthcheck = true;
 	opts.rm = true;
@@ -254,6 +257,7 @@ static int run_container(struct build *build, struct job *job, const struct strv
 		.stdin_fd = stdin_fd,
 		.stdout_fd = stdout_fd,
 		.stderr_fd = stderr_fd,
+		.terminal = build->terminal,
 	};
 
 	status = container_step_run(build->engine, &step, ret_status, drop, err);
@@ -343,6 +347,7 @@ static int make_layer(struct build *build, struct job *job, const struct strv *d
 	};
 	int status = job_inside(build, layer_inside, &work, err);
 
+	work.result->exit_status = result->exit_status;
 	*result = *work.result;
 	job_result_free(work.result);
 	return status;
@@ -389,7 +394,7 @@ int job_work_run(struct build *build, struct job *job, int stdout_fd, int stderr
 	if (status == 0)
 		status = run_container(build, job, &env, staging_path, mounts, stdout_fd, stderr_fd,
 				       &drop, &result->exit_status, err);
-	if (status == 0 && result->exit_status == 0)
+	if (status == 0 && (result->exit_status == 0 || build->keep_failed))
 		status = make_layer(build, job, &drop, result, err);
 	for (size_t i = 0; i < job->mount_count; i++) {
 		rootfs_release(&work.rootfs[i]);

@@ -103,13 +103,11 @@ static void squash_history(struct state *state, const struct layer_made *made)
 			      NULL, false);
 }
 
-int publish_squash(struct build *build, struct state *state, struct err *err)
+int publish_merge(struct build *build, struct state *state, struct err *err)
 {
 	struct staging staging = STAGING_INIT;
 	struct layer_made made;
 
-	if (state->image.layer_count < state->base_layer_count + 2)
-		return 0;
 	if (staging_new(build->engine->store, "squash", &staging, err) < 0)
 		return -1;
 	int status = merge_layers(build, state, &staging, &made, err);
@@ -120,6 +118,13 @@ int publish_squash(struct build *build, struct state *state, struct err *err)
 	squash_history(state, &made);
 	layer_meta_release(&made.meta);
 	return 0;
+}
+
+int publish_squash(struct build *build, struct state *state, struct err *err)
+{
+	return state->image.layer_count < state->base_layer_count + 2
+		       ? 0
+		       : publish_merge(build, state, err);
 }
 
 /* ---- --output ---- */

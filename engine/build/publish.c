@@ -104,10 +104,18 @@ static int change_annotations(struct build *build, struct state *state, struct e
 	return 0;
 }
 
+int publish_change(struct build *build, struct state *state, struct err *err)
+{
+	return change_labels(build, state, err) < 0 || change_env(build, state, err) < 0 ||
+			       change_annotations(build, state, err) < 0
+		       ? -1
+		       : 0;
+}
+
 /* ---- --squash ---- */
 
 /* All layers become one. */
-static int squash_all(struct build *build, struct state *state, struct err *err)
+int publish_squash_all(struct build *build, struct state *state, struct err *err)
 {
 	cleanup_free struct digest *layers = state_layers(state);
 	struct layer_made made;
@@ -191,7 +199,7 @@ static void put_created(struct build *build, struct state *state)
 }
 
 /* What the base said about docker's own things is not true for this image. */
-static void drop_base_members(json_t *config)
+void publish_drop_base_members(json_t *config)
 {
 	static const char *const names[] = {
 		"id", "parent", "container", "container_config", "docker_version", "throwaway"
@@ -243,16 +251,14 @@ int publish_result(struct build *build, struct build_result *result, struct err 
 	struct state *state = &build->stages[build->target].state;
 	bool squash = build->opts->squash || !build->opts->layers;
 
-	if (change_labels(build, state, err) < 0 || change_env(build, state, err) < 0 ||
-	    change_annotations(build, state, err) < 0 ||
-	    choose_format(build, &state->image, err) < 0 ||
+	if (publish_change(build, state, err) < 0 || choose_format(build, &state->image, err) < 0 ||
 	    complete_names(build, &state->image, err) < 0)
 		return -1;
-	if (build->opts->squash_all && squash_all(build, state, err) < 0)
+	if (build->opts->squash_all && publish_squash_all(build, state, err) < 0)
 		return -1;
 	if (!build->opts->squash_all && squash && publish_squash(build, state, err) < 0)
 		return -1;
-	drop_base_members(state->image.config);
+	publish_drop_base_members(state->image.config);
 	if (build->opts->squash_all || squash)
 		json_object_del(state->image.config, REMOTE_MEMBER);
 	else

@@ -39,6 +39,8 @@ int build_wrap(struct build *build, const struct df_instruction *item, struct er
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
+	if (item->first_line == 0)
+		return -1;
 	build->failed = item;
 	strbuf_add_escaped(&text, item->text);
 	return err_wrap(err, "%s:%u: %.*s", build->file.name, item->first_line, TEXT_SHOWN,
@@ -83,7 +85,7 @@ static int finish_job(struct schedule *schedule, struct stage *stage, struct err
 		else if (err->kind == ERR_CANNOT_RUN)
 			build->exit_status = 126;
 		status = build_wrap(build, job->item, err);
-	} else if (result->exit_status != 0) {
+	} else if (result->exit_status != 0 && !build->keep_failed) {
 		status = failed_run(build, job, result->exit_status, err);
 	} else {
 		const struct cached cached = { .has_layer = result->has_layer,
@@ -103,6 +105,8 @@ static int finish_job(struct schedule *schedule, struct stage *stage, struct err
 		event.stage_count = build->needed_count;
 		event.step = stage->step;
 		build->event(build->event_arg, &event);
+		if (result->exit_status != 0)
+			status = failed_run(build, job, result->exit_status, err);
 	}
 	worker_end(schedule, stage, false);
 	return status;
@@ -411,7 +415,8 @@ static int wait_for_workers(struct schedule *schedule, struct err *err)
 	if (ready < 0)
 		return errno == EINTR ? 0 : err_sys(err, errno, "cannot wait for the steps");
 	if (polls[0].revents != 0)
-		return err_set(err, ERR_INTERRUPTED, "the build was interrupted");
+		return err_set(err, ERR_INTERRUPTED, "the %s was interrupted",
+			       build->keep_failed ? "step" : "build");
 	for (size_t i = 0; i < build->stage_count; i++) {
 		struct stage *stage = &build->stages[i];
 

@@ -46,7 +46,9 @@ static void work(struct build *build, struct worker *worker, int out_fd, int err
 
 static void become_worker(const struct schedule *schedule, pid_t builder)
 {
-	setsid();
+	/* a terminal that a step has is raw: Ctrl-C is a byte, and changes of its size are told to its own session only */
+	if (!schedule->build->terminal)
+		setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != builder)
 		_exit(STATUS_FAILED);

@@ -28,7 +28,7 @@
 
 #define INDEX_FILE    "container-index"
 #define INDEX_KIND    "container-index"
-#define INDEX_VERSION 1
+#define INDEX_VERSION 2
 /* fewer are read as fast without it */
 #define INDEX_MIN_ROWS 32
 /* no file system that holds a store has a coarser clock */
@@ -50,6 +50,7 @@ struct index_row {
 	int32_t exit_code, signal;
 	uint32_t status;
 	uint32_t oom_killed;
+	uint32_t working;
 	uint32_t lengths[TEXT_COUNT]; /* without the terminator */
 	char id[DIGEST_HEX + 1];
 };
@@ -196,6 +197,7 @@ static void brief_from_row(const struct index_row *row, struct container_brief *
 			.started_ns = row->started_ns,
 			.finished_ns = row->finished_ns,
 		},
+		.working = row->working != 0,
 		.inode = row->inode,
 		.changed_ns = row->changed_ns,
 	};
@@ -231,6 +233,7 @@ static void brief_from_container(struct container *container, const struct stat 
 	*brief = (struct container_brief){
 		.id = container->id,
 		.created_ns = container->created_ns,
+		.working = container_is_working(container),
 		.state = container->state,
 		.container = container,
 		.inode = st->st_ino,
@@ -285,6 +288,7 @@ static void add_row(struct strbuf *body, const struct container_brief *brief)
 		.signal = brief->state.signal,
 		.status = brief->state.status,
 		.oom_killed = brief->state.oom_killed,
+		.working = brief->working,
 	};
 	size_t begin = body->length;
 

@@ -290,17 +290,25 @@ int container_list(struct engine *engine, struct container_list *ret_list, struc
 	return 0;
 }
 
+bool container_is_working(const struct container *container)
+{
+	return json_object_get(container->create, KEY_WORKING) != NULL;
+}
+
 int container_find_latest(struct engine *engine, struct container **ret_container, struct err *err)
 {
 	cleanup_container_list struct container_list list = { NULL, 0 };
 
 	if (container_list(engine, &list, err) < 0)
 		return -1;
-	if (list.count == 0)
-		return 0;
-
-	*ret_container = list.items[--list.count];
-	return 1;
+	for (size_t i = list.count; i-- > 0;) {
+		if (container_is_working(list.items[i]))
+			continue;
+		*ret_container = list.items[i];
+		list.items[i] = NULL;
+		return 1;
+	}
+	return 0;
 }
 
 /* Names or ids of all containers that a test likes. */

@@ -87,6 +87,12 @@ static int create_from_image(struct create *create, const char *text, progress_f
 	json_t *layers = json_array();
 
 	json_put(create->record, KEY_LAYERS, layers);
+	if (create->opts->working)
+		json_put(create->record, KEY_WORKING, json_object());
+	if (create->opts->working && str_equal(text, "scratch")) {
+		create->image_process = json_object();
+		return 0;
+	}
 	if (image_pull(create->engine, text, &create->opts->pull, progress, progress_arg,
 		       &create->image, err) < 0)
 		return -1;

@@ -54,6 +54,7 @@
  *	secrets				[{"id", "name", "type": "mount"|"env", "target", "uid", "gid", "mode"}]; the bytes of the N-th are in secrets/N [none]
  *	health				the health check, see engine/health.h [none]
  *	cgroup				{"mode": "enabled"|"disabled"|"no-conmon"|"split" ["enabled"], "parent": text [null]}
+ *	working				of a working container: the image in the making (engine/build/working.c) [none: it is not one]
  *	limits				struct cgroup_limits: pidsMax [2048], pidsDefault bool [true when pidsMax is missing], memoryMax, memorySwapMax,
  *					memoryLow, cpuQuotaUs, cpuPeriodUs, cpuWeight, ioWeight [-1: unset], cpusetCpus, cpusetMems
  *					[null], files ["file=value"]
@@ -126,6 +127,7 @@
 #define KEY_SECRETS	    "secrets"
 #define KEY_HEALTH	    "health"
 #define KEY_LIMITS	    "limits"
+#define KEY_WORKING	    "working"
 
 /* of rootfs, log, stop, restart, cgroup */
 #define KEY_PATH      "path"

@@ -453,6 +453,12 @@ int container_start(struct engine *engine, struct container *container,
 		return err_set(err, ERR_CORRUPT,
 			       "cannot start container '%s': its record is damaged",
 			       container->id.text);
+	if (container_is_working(container)) {
+		err_set(err, ERR_STATE,
+			"cannot start container '%s': it is the working container of an image",
+			container->name);
+		return err_hint(err, "Use `dhow builder run %s COMMAND`.", container->name);
+	}
 	start_init(&start, engine, container, opts);
 	status = start_walk(&start, ret_attach_fd, err);
 	start_release(&start);

@@ -13,11 +13,14 @@
 #include "base/record.h"
 #include "engine/container/create.h"
 #include "engine/container/record.h"
+#include "engine/container/exec_terminal.h"
 #include "engine/container/start.h"
+#include "engine/container/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,19 +133,21 @@ static int prepare(struct start *start, struct err *err)
 	return 0;
 }
 
-static int launch(struct start *start, const struct container_step *step, int *ret_pid_fd,
-		  struct err *err)
+static int launch(struct start *start, const struct container_step *step, int console_fd,
+		  int *ret_pid_fd, struct err *err)
 {
-	const struct runtime_io io = {
+	struct runtime_io io = {
 		.stdin_fd = step->stdin_fd,
 		.stdout_fd = step->stdout_fd,
 		.stderr_fd = step->stderr_fd,
-		.console_fd = -1,
+		.console_fd = console_fd,
 		.started_fd = -1,
 		.cgroup_fd = start->cgroup.dir_fd,
 		.userns = start->new_userns ? &start->userns : NULL,
 	};
 
+	if (step->terminal)
+		(void)terminal_size(&io.rows, &io.columns);
 	if (start_network_ahead(start, err) < 0)
 		return -1;
 	if (runtime_sync_new(&start->sync, err) < 0 ||
@@ -167,9 +172,14 @@ static int walk(struct start *start, const struct container_step *step, int *ret
 {
 	struct err ignored = { 0 }; /* an empty cgroup that stays costs nothing */
 	cleanup_fd int pid_fd = -1;
+	int console[2] = { -1, -1 };
 	int wait_status = 0;
 	int status;
 
+	if (step->terminal && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0)
+		return err_sys(err, errno, "cannot make a socket");
+	cleanup_fd int console_fd = console[0];
+	cleanup_fd int console_inner_fd = console[1];
 	if (start_read_config(start, err) < 0 || start_read_maps(start, err) < 0)
 		return -1;
 	if (start->new_userns &&
@@ -177,7 +187,11 @@ static int walk(struct start *start, const struct container_step *step, int *ret
 		return -1;
 	status = prepare(start, err);
 	if (status == 0)
-		status = launch(start, step, &pid_fd, err);
+		status = launch(start, step, console_inner_fd, &pid_fd, err);
+	fd_close(&console_inner_fd);
+	if (status == 0 && step->terminal &&
+	    exec_terminal_relay(console_fd, pid_fd, true, "", err) < 0)
+		status = -1;
 	if (status < 0) {
 		fd_close(&start->sync.parent_fd);
 		fd_close(&start->sync.child_fd);

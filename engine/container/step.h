@@ -29,10 +29,12 @@ struct container_step {
 	const char *dir_path;		    /* the same, absolute */
 	const json_t *mounts;		    /* more OCI mounts, behind those of opts; or NULL */
 	int stdin_fd, stdout_fd, stderr_fd; /* borrowed */
+	bool terminal; /* opts->tty: the caller's terminal is passed on instead of these three */
 };
 
 /**
- * Run it and wait. The calling process must have no other children and leads a session of its own.
+ * Run it and wait. The calling process must have no other children and leads a session of its own, unless the step has a
+ * terminal.
  * @param ret_status   exit status of the program: 0 to 255, 128 + n for signal n
  * @param mount_points is appended: where something was mounted, without the leading '/': what is in upper/ only to be mounted on
  */

@@ -57,15 +57,19 @@ static int next_word(const char **at, struct strbuf *word)
 	return quote != '\0' ? -1 : 1;
 }
 
-static int split_words(const struct change *change, struct strv *words, struct err *err)
+int image_split_words(const char *text, struct strv *words)
 {
 	cleanup_strbuf struct strbuf word = STRBUF_INIT;
-	const char *at = change->rest;
 	int status;
 
-	while ((status = next_word(&at, &word)) > 0)
+	while ((status = next_word(&text, &word)) > 0)
 		strv_add(words, word.data);
-	if (status < 0)
+	return status;
+}
+
+static int split_words(const struct change *change, struct strv *words, struct err *err)
+{
+	if (image_split_words(change->rest, words) < 0)
 		return refuse(change, "a quote to end", err);
 	return words->count > 0 ? 0 : refuse(change, "a value", err);
 }

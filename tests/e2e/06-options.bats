@@ -6,9 +6,10 @@ load lib
 # commands that are on their way: their rows appear in the tables when they do
 later='^(system service)( |$)'
 
-@test "no option of podman or docker is unknown" {
+@test "no option of podman, docker or buildah is unknown" {
 	dhow __options >all
-	awk -F'\t' -f "$REPO/tests/options/missing.awk" all "$REPO/tests/options/podman.list" "$REPO/tests/options/docker.list" | sort -u >missing
+	awk -F'\t' -f "$REPO/tests/options/missing.awk" all "$REPO/tests/options/podman.list" "$REPO/tests/options/docker.list" \
+		"$REPO/tests/options/buildah.list" | sort -u >missing
 	run ! grep -vE "$later" missing
 }
 
