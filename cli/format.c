@@ -162,35 +162,54 @@ void format_json(const json_t *json, int indent)
 	(void)fwrite(out.data, 1, out.length, stdout);
 }
 
+int format_head(const struct format *format, struct strbuf *text, struct err *err)
+{
+	struct template_rules rules = format->rules;
+
+	if (!format->heading)
+		return 0;
+	rules.headers = true;
+	return template_run(format->template, NULL, &rules, text, err);
+}
+
+int format_row(const struct format *format, const json_t *row, struct strbuf *text, struct err *err)
+{
+	if (format->template != NULL)
+		return template_run(format->template, row, &format->rules, text, err);
+	format_json(row, 0);
+	return 0;
+}
+
+void format_print(const struct format *format, const struct strbuf *text)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	if (text->length == 0)
+		return;
+	if (!format->columns) {
+		(void)fwrite(text->data, 1, text->length, stdout);
+		return;
+	}
+	if (format->docker)
+		table_align_as(text->data, DOCKER_COLUMN_MIN, DOCKER_COLUMN_GAP, &out);
+	else
+		table_align(text->data, &out);
+	(void)fwrite(out.data, 1, out.length, stdout);
+}
+
 int format_rows(const struct format *format, const json_t *rows, struct err *err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	size_t i;
 	json_t *row;
 
-	if (format->heading) {
-		struct template_rules rules = format->rules;
-
-		rules.headers = true;
-		if (template_run(format->template, NULL, &rules, &text, err) < 0)
-			return -1;
-	}
+	if (format_head(format, &text, err) < 0)
+		return -1;
 	json_array_foreach (rows, i, row) {
-		if (format->template == NULL) {
-			format_json(row, 0);
-			continue;
-		}
-		if (template_run(format->template, row, &format->rules, &text, err) < 0)
+		if (format_row(format, row, &text, err) < 0)
 			return -1;
 	}
-	if (!format->columns)
-		strbuf_add(&out, text.data, text.length);
-	else if (format->docker)
-		table_align_as(text.data, DOCKER_COLUMN_MIN, DOCKER_COLUMN_GAP, &out);
-	else
-		table_align(text.data, &out);
-	(void)fwrite(out.data, 1, out.length, stdout);
+	format_print(format, &text);
 	return 0;
 }
 

@@ -35,6 +35,14 @@ bool format_mentions(const struct format *format, const char *field);
 bool format_has_only(const struct format *format, const char *const *fields);
 /** Print rows (an array of objects), with headings if they are wanted. */
 int format_rows(const struct format *format, const json_t *rows, struct err *err);
+/**
+ * The same row by row, for long lists: an object that is freed before the next is made leaves it memory that is warm. Headings, then each row, are
+ * appended to text (JSON lines are printed at once), which format_print() aligns and prints.
+ */
+int format_head(const struct format *format, struct strbuf *text, struct err *err);
+int format_row(const struct format *format, const json_t *row, struct strbuf *text,
+	       struct err *err);
+void format_print(const struct format *format, const struct strbuf *text);
 /** Print JSON with this indent, and a newline. */
 void format_json(const json_t *json, int indent);
 /** Print one object by the template, and a newline: inspect, info, version. */

@@ -464,11 +464,13 @@ static int print_brief(struct cli *cli, const struct ps_opts *opts, const struct
 		       struct err *err)
 {
 	cleanup_container_brief_list struct container_brief_list list = { NULL, 0, NULL };
-	cleanup_json json_t *rows = json_array();
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	int64_t now_ns = time_now_ns();
 	bool mentioned[BRIEF_COUNT];
 
 	if (container_list_brief(cli->engine, &list, err) < 0)
+		return -1;
+	if (!opts->quiet && format_head(format, &text, err) < 0)
 		return -1;
 	for (size_t i = 0; i < BRIEF_COUNT; i++)
 		mentioned[i] = format_mentions(format, brief_fields[i]);
@@ -477,7 +479,6 @@ static int print_brief(struct cli *cli, const struct ps_opts *opts, const struct
 			&list.items[cli->as_docker ? list.count - 1 - i : i];
 		bool is_up = brief->state.status == CONTAINER_RUNNING ||
 			     brief->state.status == CONTAINER_PAUSED;
-		json_t *row;
 
 		if ((!opts->all && !is_up) || (brief->working && !opts->external))
 			continue;
@@ -486,15 +487,18 @@ static int print_brief(struct cli *cli, const struct ps_opts *opts, const struct
 				     brief->id.text);
 			continue;
 		}
-		row = json_object();
+
+		cleanup_json json_t *row = json_object();
 		for (int field = 0; field < BRIEF_COUNT; field++) {
 			if (mentioned[field])
 				json_put(row, brief_fields[field],
 					 brief_value(opts, brief, field, now_ns));
 		}
-		json_array_append_new(rows, row);
+		if (format_row(format, row, &text, err) < 0)
+			return -1;
 	}
-	return opts->quiet ? 0 : format_rows(format, rows, err);
+	format_print(format, &text);
+	return 0;
 }
 
 static int ps_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)

@@ -31,9 +31,14 @@
 #define INDEX_VERSION 2
 /* fewer are read as fast without it */
 #define INDEX_MIN_ROWS 32
-/* no file system that holds a store has a coarser clock */
-#define SETTLED_NS INT64_C(2000000000)
-#define NS_PER_S   INT64_C(1000000000)
+/*
+ * No file system that holds a store has a coarser clock than the second; where a time has digits below a millisecond it is the kernel's, which ticks
+ * each 10 ms or faster.
+ */
+#define SETTLED_COARSE_NS INT64_C(2000000000)
+#define SETTLED_FINE_NS	  INT64_C(100000000)
+#define NS_PER_S	  INT64_C(1000000000)
+#define NS_PER_MS	  INT64_C(1000000)
 
 enum text_kind { TEXT_NAME, TEXT_IMAGE_NAME, TEXT_IMAGE_ID, TEXT_COMMAND, TEXT_PORTS, TEXT_COUNT };
 
@@ -266,11 +271,16 @@ static void sort(struct container_brief_list *list)
 
 /* ---- the index ------------------------------------------------------------------------------------------------------ */
 
-static bool is_settled(const struct container_brief *brief, int64_t now_ns)
+static bool is_settled(int64_t changed, int64_t now_ns)
+{
+	return changed < now_ns - (changed % NS_PER_MS != 0 ? SETTLED_FINE_NS : SETTLED_COARSE_NS);
+}
+
+static bool is_kept(const struct container_brief *brief, int64_t now_ns)
 {
 	return (brief->state.status == CONTAINER_CREATED ||
 		brief->state.status == CONTAINER_EXITED) &&
-	       brief->changed_ns < now_ns - SETTLED_NS;
+	       is_settled(brief->changed_ns, now_ns);
 }
 
 static void add_row(struct strbuf *body, const struct container_brief *brief)
@@ -310,13 +320,13 @@ static void index_write(int run_fd, const struct container_brief_list *list, con
 
 	strbuf_add(&body, &head, sizeof(head));
 	for (size_t i = 0; i < list->count; i++) {
-		if (!is_settled(&list->items[i], now_ns))
+		if (!is_kept(&list->items[i], now_ns))
 			continue;
 		add_row(&body, &list->items[i]);
 		head.count++;
 	}
 	/* all names are known as long as the directory is the same one */
-	if (head.count == list->count && changed_ns(dir) < now_ns - SETTLED_NS) {
+	if (head.count == list->count && is_settled(changed_ns(dir), now_ns)) {
 		head.inode = dir->st_ino;
 		head.changed_ns = changed_ns(dir);
 	}
@@ -368,7 +378,7 @@ static int visit(struct walk *walk, const char *id, const struct index_row *row,
 	if (found <= 0)
 		return found;
 	brief_from_container(container, &st, next_item(walk));
-	walk->index.changed |= is_settled(&walk->list->items[walk->list->count], walk->now_ns);
+	walk->index.changed |= is_kept(&walk->list->items[walk->list->count], walk->now_ns);
 	walk->list->count++;
 	return 0;
 }
@@ -429,8 +439,8 @@ int container_list_brief(struct engine *engine, struct container_brief_list *ret
 	} else {
 		status = walk_directory(&walk, err);
 		/* then the next list needs no reading of names */
-		walk.index.changed |= list.count < walk.index.count ||
-				      changed_ns(&dir) < walk.now_ns - SETTLED_NS;
+		walk.index.changed |=
+			list.count < walk.index.count || is_settled(changed_ns(&dir), walk.now_ns);
 	}
 	if (status == 0) {
 		sort(&list);
