@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/record.h"
+#include "engine/image/list.h"
 #include "engine/image/manifest.h"
 #include "engine/image/pull_private.h"
 #include "storage/copy_tree.h"
@@ -202,7 +203,8 @@ struct layer_plan {
 	enum kind have; /* what the bytes at hand are: of a layer without a blob, its tar */
 	enum kind want;
 	int level;
-	bool is_here; /* the blob */
+	bool is_here;	/* the blob */
+	bool is_remote; /* it came in parts: only registries have the blob */
 };
 
 /* 1 planned, -1. A blob that was made for a push and not kept can be made again. */
@@ -228,6 +230,9 @@ static int plan_layer(struct engine *engine, const struct layout_opts *opts,
 			descriptor->digest.text);
 		return err_hint(err, "Pull the image again.");
 	}
+	ret->is_remote = *packed.kind == '\0';
+	if (ret->is_remote)
+		return 1;
 	ret->have = KIND_PLAIN;
 	if (ret->want == have) {
 		ret->level = packed.level;
@@ -302,10 +307,29 @@ static int inflate_layer(struct engine *engine, struct layout *layout,
 	return TAKE_FD(plain_fd);
 }
 
+/* The blobs of an image that came in parts, whole, from where it came from. */
+static int fetch_blobs(struct engine *engine, const struct image *image, struct err *err)
+{
+	static const struct image_pull_opts plain = { .tls_verify = -1, .retry = 3 };
+
+	err_set(err, ERR_NOT_FOUND, "a layer came in parts, and no registry is known that has it");
+	for (size_t i = 0; i < image->digests.count; i++) {
+		cleanup_free char *name = NULL;
+		struct digest digest;
+
+		if (list_fetch(engine, image->digests.items[i], "all", &plain, NULL, NULL, &digest,
+			       &name, err) == 0)
+			return 0;
+		if (err->kind == ERR_INTERRUPTED)
+			return -1;
+	}
+	return err_wrap(err, "cannot fetch the blobs that are not in the store");
+}
+
 /* In: descriptor as the image's manifest has it. Out: what the layout's says. */
 static int add_layer(struct engine *engine, struct layout *layout, const struct layout_opts *opts,
-		     const struct image_layer *layer, struct descriptor *descriptor,
-		     struct layer_out *ret_out, struct err *err)
+		     const struct image *image, const struct image_layer *layer,
+		     struct descriptor *descriptor, struct layer_out *ret_out, struct err *err)
 {
 	struct layer_plan plan;
 	cleanup_fd int fd = -1;
@@ -315,6 +339,13 @@ static int add_layer(struct engine *engine, struct layout *layout, const struct 
 		return -1;
 	ret_out->kind = plan.want;
 	bool packs = plan.want != plan.have && plan.want != KIND_PLAIN;
+	if (plan.is_remote && !packs && opts->pending != NULL &&
+	    !strv_contains(opts->absent, descriptor->digest.text))
+		return 0; /* the registry may have it */
+	if (plan.is_remote && !blob_exists(engine->store, &descriptor->digest) &&
+	    fetch_blobs(engine, image, err) < 0)
+		return -1;
+	plan.is_here |= plan.is_remote;
 	if (plan.is_here)
 		fd = blob_open(engine->store, &descriptor->digest, err);
 	else if (!packs || opts->pending == NULL)
@@ -417,7 +448,7 @@ static int add_layers(struct engine *engine, struct layout *layout, const struct
 	if (manifest->item_count != image->layer_count)
 		return err_set(err, ERR_CORRUPT, "it does not fit its record");
 	for (size_t i = 0; i < manifest->item_count; i++) {
-		if (add_layer(engine, layout, opts, &image->layers[i], &manifest->items[i],
+		if (add_layer(engine, layout, opts, image, &image->layers[i], &manifest->items[i],
 			      &outs[i], err) < 0)
 			return -1;
 	}

@@ -79,6 +79,7 @@ static int descriptor_parse(const json_t *json, const char *what, struct descrip
 
 	ret->bytes = (uint64_t)json_integer_value(size);
 	ret->media_type = xstrdup(json_get_string(json, "", "mediaType", NULL));
+	ret->annotations = json_at(json, "annotations", NULL);
 	ret->ref_name = xstrdup_null(json_get_string(json, NULL, "annotations",
 						     "org.opencontainers.image.ref.name", NULL));
 	if (json_is_object(platform)) {

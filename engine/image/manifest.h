@@ -54,6 +54,7 @@ struct descriptor {
 	char *media_type;
 	struct platform platform; /* of a manifest in an index; members NULL when there is none */
 	char *ref_name;		  /* annotation org.opencontainers.image.ref.name, or NULL */
+	const json_t *annotations; /* borrowed from the manifest's json; NULL: none */
 };
 
 struct manifest {

@@ -24,8 +24,17 @@ enum job_state {
 	JOB_FETCHING, /* the network, or the local source */
 	JOB_FEEDING,  /* all is written and the digest is right; the unpacker still reads */
 	JOB_CLOSING,  /* WORK_DONE was sent */
+	JOB_TABLE,    /* in parts: the table of contents is fetched */
+	JOB_PLANNING, /* WORK_TABLE was sent */
+	JOB_PARTS,    /* what no local layer has is fetched */
 	JOB_DONE,
 };
+
+/* Parts of a blob: bytes [from, from + bytes). */
+struct part {
+	uint64_t from, bytes;
+};
+#define PARTS_MAX 128
 
 struct job {
 	struct fetcher *fetcher;
@@ -54,6 +63,11 @@ struct job {
 	int64_t told_at_ms; /* last progress event */
 	struct http_request request;
 	bool requested;
+	bool is_whole; /* no parts: they were tried, or there is no table */
+	struct chunked_place place;
+	struct part parts[PARTS_MAX];
+	size_t part_count, part_at;
+	uint64_t part_done; /* bytes of the one that is fetched */
 };
 
 struct fetcher {
@@ -68,6 +82,23 @@ struct fetcher {
 	struct job **jobs;
 	size_t job_count;
 };
+
+/** Send a message of this kind about the job. */
+int job_send(struct job *job, enum work_kind kind, bool discard, struct err *err);
+/** Its request is over, or given up. */
+void job_end_request(struct job *job);
+/** Give the slot up; the supervisor throws away what is there, or keeps it for a retry. */
+void job_drop(struct job *job, bool discard);
+
+/* transfer_parts.c: a layer of which only some files are fetched */
+
+/** Is there a table of contents that can be used? */
+bool parts_possible(struct job *job);
+/** The supervisor has opened the file. */
+void parts_begin(struct job *job);
+int parts_step(struct job *job, struct err *err);
+/** WORK_RANGE or WORK_PLANNED came. */
+int parts_planned(struct job *job, const struct work *work, struct err *err);
 
 /** Tell the supervisor the layers of the image, lowest first. */
 int jobs_plan(struct fetcher *fetcher, const struct digest *diff_ids, size_t count,

@@ -329,9 +329,15 @@ static void start_try(struct http *http, struct http_request *request)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	set_method(easy, request);
 	if (request->range_from > 0) {
-		char range[32];
+		char range[48];
 
-		snprintf(range, sizeof(range), "%llu-", (unsigned long long)request->range_from);
+		if (request->range_to > 0)
+			snprintf(range, sizeof(range), "%llu-%llu",
+				 (unsigned long long)request->range_from,
+				 (unsigned long long)request->range_to - 1);
+		else
+			snprintf(range, sizeof(range), "%llu-",
+				 (unsigned long long)request->range_from);
 		curl_easy_setopt(easy, CURLOPT_RANGE, range);
 	}
 	set_tls(easy, request);

@@ -83,6 +83,7 @@ struct http_request {
 	void (*done)(struct http_request *request); /* may be NULL */
 	void *arg;
 	uint64_t range_from; /* 0: the whole */
+	uint64_t range_to;   /* the byte behind the last; 0: to the end. With range_from only */
 	unsigned retries;    /* -1: as the transfer says */
 	/* the client's */
 	enum http_state state;

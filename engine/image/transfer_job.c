@@ -37,7 +37,7 @@ static int send_work(struct fetcher *fetcher, const struct work *work, struct er
 	return size < 0 ? err_sys(err, errno, "cannot talk to the supervisor") : 0;
 }
 
-static int send_job(struct job *job, enum work_kind kind, bool discard, struct err *err)
+int job_send(struct job *job, enum work_kind kind, bool discard, struct err *err)
 {
 	struct work work = {
 		.kind = kind,
@@ -45,17 +45,20 @@ static int send_job(struct job *job, enum work_kind kind, bool discard, struct e
 		.is_layer = job->is_layer,
 		.is_raw = job->is_raw,
 		.discard = discard,
+		.in_parts = kind == WORK_OPEN && parts_possible(job),
 		.bytes = job->descriptor->bytes,
 		.blob = job->descriptor->digest,
 		.diff_id = job->diff_id,
 	};
 
+	if (kind == WORK_TABLE)
+		work.place = job->place;
 	return send_work(job->fetcher, &work, err);
 }
 
 /* ---- a job's resources ------------------------------------------------------------------------------------------------- */
 
-static void job_end_request(struct job *job)
+void job_end_request(struct job *job)
 {
 	if (!job->requested)
 		return;
@@ -75,15 +78,14 @@ static void job_close(struct job *job)
 	job->hash = NULL;
 }
 
-/* Give the slot up; the supervisor throws away what is there, or keeps it for a retry. */
-static void job_drop(struct job *job, bool discard)
+void job_drop(struct job *job, bool discard)
 {
 	struct err ignored; /* without the supervisor there is nothing to give back */
 	bool open = job->state != JOB_QUEUED && job->state != JOB_DONE;
 
 	job_close(job);
 	if (open) {
-		send_job(job, WORK_DROP, discard, &ignored);
+		job_send(job, WORK_DROP, discard, &ignored);
 		job->fetcher->slots_used[job->slot] = 0;
 	}
 	job->state = JOB_QUEUED;
@@ -102,7 +104,7 @@ static int job_open(struct job *job, struct err *err)
 		if (job->capture != NULL)
 			strbuf_clear(job->capture);
 		job->file_fd = job->feed_fd = job->source_fd = -1;
-		return send_job(job, WORK_OPEN, false, err);
+		return job_send(job, WORK_OPEN, false, err);
 	}
 	BUG("no slot is free");
 }
@@ -173,7 +175,7 @@ static int job_feed(struct job *job, struct err *err)
 		if (moved < 0 && errno == EPIPE) {
 			/* the supervisor knows why; perhaps the digest will tell, too */
 			fd_close(&job->feed_fd);
-			return send_job(job, WORK_BROKEN, false, err);
+			return job_send(job, WORK_BROKEN, false, err);
 		}
 		if (moved <= 0)
 			return err_sys(err, moved < 0 ? errno : EIO, "cannot feed the unpacker");
@@ -334,6 +336,8 @@ static bool job_is_busy(const struct job *job)
 
 static int job_step(struct job *job, struct err *err)
 {
+	if (job->state == JOB_TABLE || job->state == JOB_PARTS)
+		return parts_step(job, err);
 	if (job->feed_fd >= 0 && job_feed(job, err) < 0)
 		return -1;
 	if (job->state == JOB_READING) {
@@ -376,7 +380,7 @@ static int job_step(struct job *job, struct err *err)
 	if (job->state == JOB_FEEDING && (job->feed_fd < 0 || job->fed == job->hashed)) {
 		fd_close(&job->feed_fd);
 		job->state = JOB_CLOSING;
-		return send_job(job, WORK_DONE, false, err);
+		return job_send(job, WORK_DONE, false, err);
 	}
 	return 0;
 }
@@ -408,6 +412,17 @@ static void job_opened(struct job *job, const struct work *work, int file_fd, in
 		fd_set_nonblock(feed_fd, true);
 	if (job->is_layer || job->is_raw)
 		event_progress("start", &job->descriptor->digest, "total", job->descriptor->bytes);
+	if (work->in_parts)
+		parts_begin(job);
+}
+
+/* The supervisor has given up its slot: from the beginning, as a whole. */
+static void job_again_whole(struct job *job)
+{
+	job_close(job);
+	job->fetcher->slots_used[job->slot] = 0;
+	job->is_whole = true;
+	job->state = JOB_QUEUED;
 }
 
 static void job_done(struct job *job, bool skipped)
@@ -447,6 +462,12 @@ static int read_reply(struct fetcher *fetcher, struct err *err)
 		return 0;
 	case WORK_BROKEN:
 		job->broken = true;
+		return 0;
+	case WORK_RANGE:
+	case WORK_PLANNED:
+		return parts_planned(job, &work, err);
+	case WORK_PLAIN:
+		job_again_whole(job);
 		return 0;
 	default:
 		return err_set(err, ERR_FAILED, "the supervisor misbehaves");

@@ -20,12 +20,21 @@
  *	fetcher		WORK_BROKEN	the unpacker does not read any more
  *	supervisor	WORK_BROKEN	its input is damaged, it says: go on and see whether the digest says so too
  *	fetcher		WORK_RESULT	or WORK_ERROR: the end
+ *
+ * A layer with a table of contents can come in parts (transfer_partial.h):
+ *
+ *	supervisor	WORK_OPENED	in_parts: write table and tar-split into this file, at their offsets in the blob
+ *	fetcher		WORK_TABLE	they are there
+ *	supervisor	WORK_RANGE	fetch these bytes too; one message each, then WORK_PLANNED
+ *	fetcher		WORK_DONE
+ *	supervisor	WORK_STORED	or, at any time, WORK_PLAIN: it is to be fetched as a whole; the slot is free
  */
 #ifndef ENGINE_IMAGE_TRANSFER_PRIVATE_H
 #define ENGINE_IMAGE_TRANSFER_PRIVATE_H
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "engine/image/chunked_table.h"
 #include "engine/image/manifest.h"
 #include "engine/image/transfer.h"
 
@@ -45,6 +54,10 @@ enum work_kind {
 	WORK_STORED,
 	WORK_DROP,
 	WORK_BROKEN,
+	WORK_TABLE,
+	WORK_RANGE,
+	WORK_PLANNED,
+	WORK_PLAIN,
 	WORK_RESULT,
 	WORK_ERROR,
 };
@@ -57,9 +70,12 @@ struct work {
 	uint8_t is_layer;  /* WORK_OPEN */
 	uint8_t is_raw;	   /* WORK_OPEN: bytes of any size, stored as they are */
 	uint8_t discard;   /* WORK_DROP */
+	uint8_t in_parts;  /* WORK_OPEN: it has a table of contents; WORK_OPENED: begin with that */
 	uint32_t endpoint; /* WORK_RESULT */
 	uint64_t bytes;	   /* WORK_OPEN: size; WORK_OPENED and WORK_PRESENT: what is there */
 	struct digest blob, diff_id; /* WORK_RESULT: manifest, index */
+	struct chunked_place place;  /* WORK_TABLE */
+	uint64_t from;		     /* WORK_RANGE: bytes from here on */
 	struct err err;		     /* WORK_ERROR */
 };
 

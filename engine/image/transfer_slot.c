@@ -27,6 +27,8 @@ const struct slot slot_empty = {
 	.lock_fd = -1,
 	.staging = STAGING_INIT,
 	.result = UNPACK_RESULT_INIT,
+	.parts_fd = -1,
+	.parts = PARTIAL_INIT,
 };
 
 /* A part that is worth keeping for a retry: documents are read from their beginning anyway, and so are archives. */
@@ -34,7 +36,7 @@ static bool is_worth_keeping(const struct supervisor *supervisor, const struct s
 {
 	struct stat st;
 
-	return !supervisor->is_own && (slot->is_layer || slot->is_raw) &&
+	return !supervisor->is_own && !slot->in_parts && (slot->is_layer || slot->is_raw) &&
 	       fstat(slot->partial.fd, &st) == 0 && st.st_size > 0;
 }
 
@@ -42,6 +44,8 @@ void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard
 {
 	if (slot->unpacking)
 		unpack_abort(&slot->unpacker);
+	partial_release(&slot->parts);
+	fd_close(&slot->parts_fd);
 	staging_discard(supervisor->store, &slot->staging);
 	blob_partial_close(supervisor->store, &slot->partial,
 			   discard || !is_worth_keeping(supervisor, slot));
@@ -75,7 +79,7 @@ static bool is_in_work(const struct supervisor *supervisor, const struct slot *s
 	for (size_t i = 0; i < WORK_SLOTS; i++) {
 		const struct slot *other = &supervisor->slots[i];
 
-		if (other == slot || (other->state != SLOT_OPEN && other->state != SLOT_FINISHING))
+		if (other == slot || other->state == SLOT_FREE || other->state == SLOT_WAITING)
 			continue;
 		if (digest_equal(&other->blob, &slot->blob) ||
 		    (slot->is_layer && other->is_layer &&
@@ -143,6 +147,27 @@ static void offer_own(struct supervisor *supervisor, const struct slot *slot)
 		blob_partial_offer(supervisor->store, &slot->blob, fd);
 }
 
+/* A file without a name: what stands in it, with holes, must never be taken for the beginning of a blob. */
+static int open_for_parts(struct supervisor *supervisor, size_t number, struct err *err)
+{
+	struct slot *slot = &supervisor->slots[number];
+	struct work work = { .kind = WORK_OPENED, .slot = (uint32_t)number, .in_parts = 1 };
+	cleanup_fd int tmp_fd = store_open_dir(supervisor->store, "tmp", true, err);
+	int status;
+
+	if (tmp_fd < 0)
+		return -1;
+	slot->parts_fd = openat(tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (slot->parts_fd < 0)
+		return err_sys(err, errno, "cannot make a file in the store");
+	slot->in_parts = true;
+	slot->state = SLOT_OPEN;
+	status = fd_send(supervisor->fetcher_fd, &work, sizeof(work), &slot->parts_fd, 1);
+	if (status < 0 && status != -EPIPE)
+		return err_sys(err, -status, "cannot talk to the fetcher");
+	return 1;
+}
+
 int slot_open(struct supervisor *supervisor, size_t number, struct err *err)
 {
 	struct slot *slot = &supervisor->slots[number];
@@ -192,6 +217,9 @@ int slot_open(struct supervisor *supervisor, size_t number, struct err *err)
 					       slot->blob.text);
 		}
 	}
+	if (slot->has_table && slot->partial.fd >= 0 && have == 0 &&
+	    partial_may_help(supervisor->store))
+		return open_for_parts(supervisor, number, err);
 	if (slot->is_layer && start_unpacker(supervisor, slot, err) < 0)
 		return -1;
 
@@ -207,6 +235,65 @@ int slot_open(struct supervisor *supervisor, size_t number, struct err *err)
 }
 
 /* ---- closing a slot -------------------------------------------------------------------------------------------------- */
+
+/* Parts do not work out, whatever the reason: the fetcher is to get the whole layer. */
+static int give_parts_up(struct supervisor *supervisor, size_t number, struct err *err)
+{
+	slot_release(supervisor, &supervisor->slots[number], true);
+	return reply(supervisor, number, WORK_PLAIN, 0, NULL, 0, err);
+}
+
+int slot_plan(struct supervisor *supervisor, size_t number, const struct chunked_place *place,
+	      struct err *err)
+{
+	struct slot *slot = &supervisor->slots[number];
+
+	if (partial_start(supervisor->store, slot->parts_fd, place, slot->bytes, &slot->parts,
+			  err) < 0)
+		return -1;
+	slot->state = SLOT_PLANNING;
+	return 0;
+}
+
+int slot_planned(struct supervisor *supervisor, size_t number, struct err *err)
+{
+	struct slot *slot = &supervisor->slots[number];
+	struct partial_plan plan;
+	ssize_t size = recv(slot->parts.control_fd, &plan, sizeof(plan), MSG_DONTWAIT);
+
+	if (size < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (size != (ssize_t)sizeof(plan) || !plan.wins || plan.count > PARTS_MAX)
+		return give_parts_up(supervisor, number, err);
+	slot->state = SLOT_OPEN;
+	for (uint32_t i = 0; i < plan.count; i++) {
+		struct work work = {
+			.kind = WORK_RANGE,
+			.slot = (uint32_t)number,
+			.from = plan.parts[i].from,
+			.bytes = plan.parts[i].bytes,
+		};
+		int status = fd_send(supervisor->fetcher_fd, &work, sizeof(work), NULL, 0);
+
+		if (status < 0 && status != -EPIPE)
+			return err_sys(err, -status, "cannot talk to the fetcher");
+	}
+	return reply(supervisor, number, WORK_PLANNED, 0, NULL, 0, err);
+}
+
+int slot_assemble(struct supervisor *supervisor, size_t number, struct err *err)
+{
+	struct slot *slot = &supervisor->slots[number];
+
+	if (slot->parts.control_fd < 0)
+		return err_set(err, ERR_FAILED, "the fetcher misbehaves");
+	if (start_unpacker(supervisor, slot, err) < 0)
+		return -1;
+	slot->state = SLOT_FINISHING;
+	if (partial_go(&slot->parts, TAKE_FD(slot->unpacker.input_fd), err) < 0)
+		return give_parts_up(supervisor, number, err);
+	return 0;
+}
 
 static int unpack_end(struct slot *slot, struct err *err)
 {
@@ -235,6 +322,16 @@ static int publish_layer(struct supervisor *supervisor, struct slot *slot, struc
 	status = layer_publish(supervisor->store, &slot->staging, &meta, err);
 	layer_meta_release(&meta);
 	return status;
+}
+
+/* The layer is that blob, which is not here: whoever needs its bytes fetches them. */
+static void note_without_blob(struct supervisor *supervisor, const struct slot *slot)
+{
+	struct layer_packed packed = {
+		.level = -1, .blob = slot->blob, .bytes = slot->bytes, .places = STRV_INIT
+	};
+
+	layer_packed_note(supervisor->store, &slot->diff_id, &packed);
 }
 
 /* Where the layer stands in the image: how many layers are below it. */
@@ -293,7 +390,11 @@ int slot_finish_layer(struct supervisor *supervisor, size_t number, struct err *
 		return -1;
 	}
 	if (!slot->unpacked && unpack_end(slot, err) < 0)
-		return -1;
+		return slot->in_parts && err->kind != ERR_NO_SPACE
+			       ? give_parts_up(supervisor, number, err)
+			       : -1;
+	if (slot->in_parts && !digest_equal(&slot->result.diff_id, &slot->diff_id))
+		return give_parts_up(supervisor, number, err);
 	if (!digest_equal(&slot->result.diff_id, &slot->diff_id))
 		return err_set(
 			err, ERR_CORRUPT,
@@ -304,11 +405,13 @@ int slot_finish_layer(struct supervisor *supervisor, size_t number, struct err *
 	slot->waited = adopted == 0;
 	if (adopted <= 0)
 		return adopted;
-	if (slot->partial.fd >= 0 &&
+	if (slot->partial.fd >= 0 && !slot->in_parts &&
 	    blob_partial_publish(supervisor->store, &slot->partial, false, err) < 0)
 		return -1;
 	if (publish_layer(supervisor, slot, err) < 0)
 		return -1;
+	if (slot->in_parts)
+		note_without_blob(supervisor, slot);
 	slot_release(supervisor, slot, false);
 	return reply(supervisor, number, WORK_STORED, 0, NULL, 0, err);
 }

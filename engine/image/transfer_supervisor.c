@@ -169,6 +169,7 @@ static int handle_open(struct supervisor *supervisor, const struct work *work, s
 	*slot = slot_empty;
 	slot->state = SLOT_WAITING;
 	slot->is_layer = work->is_layer != 0;
+	slot->has_table = work->in_parts != 0;
 	slot->is_raw = work->is_raw != 0 && !slot->is_layer;
 	slot->blob = work->blob;
 	slot->diff_id = work->diff_id;
@@ -226,9 +227,15 @@ static int handle_work(struct supervisor *supervisor, struct work *work, struct 
 		return 0;
 	case WORK_BROKEN:
 		return slot_broken(supervisor, work->slot, err);
+	case WORK_TABLE:
+		if (slot->state != SLOT_OPEN || !slot->in_parts)
+			return err_set(err, ERR_FAILED, "the fetcher misbehaves");
+		return slot_plan(supervisor, work->slot, &work->place, err);
 	case WORK_DONE:
 		if (slot->state != SLOT_OPEN)
 			return err_set(err, ERR_FAILED, "the fetcher misbehaves");
+		if (slot->in_parts)
+			return slot_assemble(supervisor, work->slot, err);
 		if (!slot->is_layer)
 			return slot->is_raw ? slot_finish_raw(supervisor, work->slot, err)
 					    : slot_finish_document(supervisor, work->slot, err);
@@ -269,6 +276,8 @@ static int step(struct supervisor *supervisor, struct err *err)
 		polls[2 + i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 		if (slot->state == SLOT_WAITING)
 			slot_ms = WAIT_POLL_MS;
+		else if (slot->state == SLOT_PLANNING)
+			polls[2 + i].fd = slot->parts.control_fd;
 		else if (slot->state == SLOT_FINISHING && slot->unpacking &&
 			 slot->unpacker.writer.pid_fd >= 0)
 			polls[2 + i].fd = slot->unpacker.writer.pid_fd;
@@ -285,6 +294,9 @@ static int step(struct supervisor *supervisor, struct err *err)
 	for (size_t i = 0; i < WORK_SLOTS; i++) {
 		const struct slot *slot = &supervisor->slots[i];
 
+		if (slot->state == SLOT_PLANNING && polls[2 + i].revents != 0 &&
+		    slot_planned(supervisor, i, err) < 0)
+			return -1;
 		if (slot->state == SLOT_FINISHING &&
 		    (polls[2 + i].revents != 0 || polls[2 + i].fd < 0) &&
 		    slot_finish_layer(supervisor, i, err) < 0)

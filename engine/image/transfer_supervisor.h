@@ -5,11 +5,14 @@
  * A slot is one blob in work:
  *
  *	FREE -> WAITING (another pull has the blob or the layer) -> OPEN -> FINISHING (the unpacker is at its end) -> FREE
+ *
+ * and between two times of OPEN, in PLANNING, it is found out which parts of a layer are missing.
  */
 #ifndef ENGINE_IMAGE_TRANSFER_SUPERVISOR_H
 #define ENGINE_IMAGE_TRANSFER_SUPERVISOR_H
 
 #include "base/strbuf.h"
+#include "engine/image/transfer_partial.h"
 #include "engine/image/transfer_private.h"
 #include "rootless/rootless.h"
 #include "storage/image.h"
@@ -17,7 +20,7 @@
 #include "storage/store.h"
 #include "storage/unpack.h"
 
-enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_OPEN, SLOT_FINISHING };
+enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_OPEN, SLOT_PLANNING, SLOT_FINISHING };
 
 struct slot {
 	enum slot_state state;
@@ -35,6 +38,10 @@ struct slot {
 	bool broken;	/* it has ended with broken_err */
 	struct err broken_err;
 	struct unpack_result result;
+	bool has_table; /* of contents: the fetcher says so */
+	bool in_parts; /* it does come in parts, into parts_fd; partial holds the blob's lock and stays empty */
+	int parts_fd;
+	struct partial parts;
 };
 
 struct supervisor {
@@ -61,6 +68,13 @@ void slot_release(struct supervisor *supervisor, struct slot *slot, bool discard
 int slot_open(struct supervisor *supervisor, size_t number, struct err *err);
 /** WORK_DONE came and the unpacker has ended: 0 also when the layer must wait for a lower one (slot->waited). */
 int slot_finish_layer(struct supervisor *supervisor, size_t number, struct err *err);
+/** WORK_TABLE came: find out what is missing. */
+int slot_plan(struct supervisor *supervisor, size_t number, const struct chunked_place *place,
+	      struct err *err);
+/** The plan is there: tell the fetcher. */
+int slot_planned(struct supervisor *supervisor, size_t number, struct err *err);
+/** WORK_DONE came for a layer in parts: unpack what they make. */
+int slot_assemble(struct supervisor *supervisor, size_t number, struct err *err);
 int slot_finish_document(struct supervisor *supervisor, size_t number, struct err *err);
 int slot_finish_raw(struct supervisor *supervisor, size_t number, struct err *err);
 /** The unpacker closed its input before the end. */

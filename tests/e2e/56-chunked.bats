@@ -57,3 +57,70 @@ ready() {
 	eq "$(cat "$T/again")" "$digest"
 	dhow --root "$T/store" rmi -a -f >/dev/null
 }
+
+# the tree once more, with one file changed
+second_version() {
+	[ ! -e "$W/2.tar" ] || return 0
+	head -c 20000 /dev/urandom >"$W/tree/a/f200"
+	tar -C "$W/tree" --owner=0 --group=0 --format=pax --xattrs -cf "$W/2.tar" .
+	run_ok import -q "$W/2.tar" localhost/v2:1
+	run_ok push -q --compression-format zstd:chunked v1:1 localhost:$P/v:1
+	run_ok push -q --compression-format zstd:chunked v2:1 localhost:$P/v:2
+}
+# bytes of blobs that the registry has sent since mark
+mark() { wc -l <"$W/chunked.log" >"$W/mark"; }
+fetched() { tail -n +$(($(cat "$W/mark") + 1)) "$W/chunked.log" | grep '"GET /v2/.*/blobs/' | sed 's/.*HTTP[^"]*" //' | awk '{ sum += $2 } END { print sum + 0 }'; }
+pulled_layer() { dhow --root "$T/store" image inspect --format '{{index .RootFS.Layers 0}}' "$1"; }
+
+@test "of a second version only the changed file is fetched, and the layer is right" {
+	ready
+	second_version
+	run_ok --root "$T/store" pull -q localhost:$P/v:1
+	mark
+	run_ok --root "$T/store" pull -q localhost:$P/v:2
+	[ "$(fetched)" -lt 200000 ] || complain "$(fetched) bytes were fetched"
+	eq "$(pulled_layer localhost:$P/v:2)" "$(dhow image inspect --format '{{index .RootFS.Layers 0}}' v2:1)"
+	run_ok --root "$T/store" system check
+	[ -n "$(find "$T/store/layers" -path '*/a/f200' -exec cmp -s {} "$W/tree/a/f200" \; -print)" ] || complain "no layer has the changed file"
+	# the blob is not here: a push to the registry that has it needs none, another place and save fetch it
+	mark
+	run_ok --root "$T/store" push -q --digestfile "$T/again" localhost:$P/v:2 localhost:$P/again:2
+	eq "$(cat "$T/again")" "$(dhow --root "$T/store" image inspect --format '{{.Digest}}' localhost:$P/v:2)"
+	[ "$(fetched)" -lt 100000 ] || complain "$(fetched) bytes were fetched"
+	run_ok --root "$T/store" save -q --format oci-archive -o "$T/v2.tar" localhost:$P/v:2
+	run_ok --root "$T/other" load -q -i "$T/v2.tar"
+	eq "$(dhow --root "$T/other" image inspect --format '{{.Digest}}' localhost:$P/v:2)" "$(cat "$T/again")"
+	mark
+	run_ok --root "$T/store" pull -q localhost:$P/v:2
+	[ "$(fetched)" = 0 ] || complain "$(fetched) bytes were fetched"
+	dhow --root "$T/store" rmi -a -f >/dev/null
+	dhow --root "$T/other" rmi -a -f >/dev/null
+}
+
+@test "a table that lies costs a plain pull, never a wrong layer" {
+	ready
+	second_version
+	local way
+	for way in checksum position split table digest; do
+		"$REPO/tests/e2e/chunked.py" http://localhost:$P/v2/v 2 $way || return 1
+		run_ok --root "$T/store" pull -q localhost:$P/v:1
+		run_ok --root "$T/store" pull -q localhost:$P/v:$way
+		eq "$(pulled_layer localhost:$P/v:$way)" "$(dhow image inspect --format '{{index .RootFS.Layers 0}}' v2:1)"
+		run_ok --root "$T/store" system check
+		run_ok --root "$T/store" rmi -f -a
+		eq "$(find "$T/store/tmp" -mindepth 1 -maxdepth 1 ! -name lock)" ""
+	done
+}
+
+@test "a local layer that is not what it was costs a plain pull" {
+	ready
+	second_version
+	run_ok --root "$T/store" pull -q localhost:$P/v:1
+	# another content of the same size: its digest differs, so it is fetched
+	find "$T/store/layers" -path '*/a/f1[0-9]' -exec sh -c 'head -c 20000 /dev/urandom >"$1"' _ {} \;
+	run_ok --root "$T/store" pull -q localhost:$P/v:2
+	eq "$(pulled_layer localhost:$P/v:2)" "$(dhow image inspect --format '{{index .RootFS.Layers 0}}' v2:1)"
+	run_ok --root "$T/store" rmi -f localhost:$P/v:1
+	run_ok --root "$T/store" system check
+	dhow --root "$T/store" rmi -a -f >/dev/null
+}
