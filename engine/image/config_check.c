@@ -127,20 +127,17 @@ static void tell_unread(struct checking *checking, const json_t *table, const ch
 
 static void check_registries(struct checking *checking)
 {
+	/* others that it may not have are errors already */
 	static const char *const top[] = { "unqualified-search-registries",
 					   "short-name-mode",
 					   "registry",
 					   "aliases",
 					   "registries",
 					   NULL };
-	static const char *const rule_keys[] = { "prefix",  "location", "insecure",
-						 "blocked", "mirror",	"mirror-by-digest-only",
-						 NULL };
-	static const char *const mirror_keys[] = { "location", "insecure", "pull-from-mirror",
-						   NULL };
 	static const struct unread unread[] = {
 		{ "credential-helpers",
 		  "Name credential helpers in auth.json: credHelpers, or credsStore." },
+		{ "additional-layer-store-auth-helper", "dhow has no additional layer stores." },
 		{ NULL, NULL },
 	};
 	cleanup_registries struct registries *registries = NULL;
@@ -154,18 +151,6 @@ static void check_registries(struct checking *checking)
 		return;
 	}
 	tell_unread(checking, toml, "", top, unread);
-
-	const json_t *rules = json_at(toml, "registry", NULL);
-
-	for (size_t i = 0; i < json_array_size(rules); i++) {
-		const json_t *rule = json_array_get(rules, i);
-		const json_t *mirrors = json_at(rule, "mirror", NULL);
-
-		tell_unread(checking, rule, " of a registry", rule_keys, NULL);
-		for (size_t k = 0; k < json_array_size(mirrors); k++)
-			tell_unread(checking, json_array_get(mirrors, k), " of a mirror",
-				    mirror_keys, NULL);
-	}
 }
 
 /* ---- policy.json -------------------------------------------------------------------------------------------------------- */

@@ -52,8 +52,8 @@ struct descriptor {
 	struct digest digest;
 	uint64_t bytes;
 	char *media_type;
-	struct platform platform; /* of a manifest in an index; members NULL when there is none */
-	char *ref_name;		  /* annotation org.opencontainers.image.ref.name, or NULL */
+	struct platform platform;  /* of a manifest in an index; members NULL when there is none */
+	char *ref_name;		   /* annotation org.opencontainers.image.ref.name, or NULL */
 	const json_t *annotations; /* borrowed from the manifest's json; NULL: none */
 };
 

@@ -212,6 +212,8 @@ static int merge(struct registries *registries, const char *file, const json_t *
 	const json_t *rules = json_at(toml, "registry", NULL);
 	const char *mode = json_get_string(toml, NULL, "short-name-mode", NULL);
 
+	if (registries_check_keys(file, toml, err) < 0)
+		return -1;
 	if (json_at(toml, "registries", NULL) != NULL)
 		return merge_version_1(registries, file, json_at(toml, "registries", NULL), err);
 	if (json_at(toml, KEY_SEARCH, NULL) != NULL) {

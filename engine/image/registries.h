@@ -4,7 +4,7 @@
  *
  * Version 2 of the format, and the old version 1. Read from $CONTAINERS_REGISTRIES_CONF, or the user's
  * ~/.config/containers/registries.conf, or /etc/containers/registries.conf; then the drop-ins in registries.conf.d, of which later
- * ones win. A file that cannot be understood is an error that names file and line, never a file that is left out.
+ * ones win. A file that cannot be understood, or has a key that nobody knows, is an error that names file and line, never a file that is left out.
  */
 #ifndef ENGINE_IMAGE_REGISTRIES_H
 #define ENGINE_IMAGE_REGISTRIES_H
@@ -34,6 +34,8 @@ void endpoint_list_release(struct endpoint_list *list);
 int registries_load(const char *file, struct registries **ret, struct err *err);
 /** Is the content of one file, as toml_read() gives it, right? 0, or -1 as registries_load() would say it. */
 int registries_check(const char *file, const json_t *toml, struct err *err);
+/** registries_keys.c: are all its keys known? Part of both. */
+int registries_check_keys(const char *file, const json_t *toml, struct err *err);
 void registries_free(struct registries *registries);
 DEFINE_CLEANUP(registries)
 #define cleanup_registries __attribute__((cleanup(registries_free_ptr)))

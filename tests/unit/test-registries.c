@@ -184,6 +184,44 @@ static void wrong_files_are_errors(void **state)
 	}
 }
 
+static void test_unknown_keys(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} rows[] = {
+		{ "short-name-mode = 'disabled'\nserch = ['a.test']",
+		  "registries.conf:2': unknown key 'serch'" },
+		{ "[[registry]]\nlocation = 'a.test'\n\n  insecur = true",
+		  "registries.conf:4': unknown key 'insecur' of a registry" },
+		{ "[[registry]]\nlocation = 'a.test'\n[[registry.mirror]]\nlocation = "
+		  "'b.test'\nblocked = true",
+		  "registries.conf:5': unknown key 'blocked' of a mirror" },
+		{ "[[registry]]\nlocation = 'a.test'\n[[registry.miror]]\nlocation = 'b.test'",
+		  "registries.conf:3': unknown key 'miror' of a registry" },
+		{ "[[registry]]\nlocation = 'a.test'\nblocked = 'yes'",
+		  "registries.conf:3': 'blocked' of a registry is neither" },
+		{ "[registries.serch]\nregistries = ['a.test']",
+		  "registries.conf:1': unknown key 'serch' of registries" },
+		{ "[registries.search]\nregistry = ['a.test']",
+		  "registries.conf:2': unknown key 'registry'" },
+	};
+	struct registries *registries;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		err = (struct err){ 0 };
+		if (load(rows[i].text, &err) != NULL)
+			fail_msg("accepted: %s", rows[i].text);
+		if (strstr(err.msg, rows[i].says) == NULL)
+			fail_msg("'%s' lacks '%s'", err.msg, rows[i].says);
+	}
+	/* other engines' */
+	registries = load("credential-helpers = ['containers-auth.json']\n", &err);
+	assert_non_null(registries);
+	registries_free(registries);
+}
+
 static int set_up(void **state)
 {
 	if (mkdtemp(dir) == NULL)
@@ -209,6 +247,7 @@ int main(void)
 		cmocka_unit_test(names_lead_to_endpoints),
 		cmocka_unit_test(short_names_are_expanded),
 		cmocka_unit_test(wrong_files_are_errors),
+		cmocka_unit_test(test_unknown_keys),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
