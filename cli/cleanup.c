@@ -12,6 +12,7 @@
 struct cleanup_opts {
 	struct select_opts select;
 	bool rm;
+	int64_t exit_code;
 };
 
 static int cleanup_one(struct cli *cli, struct container *container, void *arg, struct err *err)
@@ -35,12 +36,17 @@ static int cleanup_run(struct cli *cli, void *opts_, const struct strv *args, st
 		.ignore = true,
 	};
 
-	return select_each(cli, &request, cleanup_one, opts, err);
+	int status = select_each(cli, &request, cleanup_one, opts, err);
+
+	/* whoever watches the monitor is to see how the container has ended */
+	return status == 0 ? (int)(opts->exit_code & 0xff) : status;
 }
 
 static const struct opt cleanup_opts[] = {
 	OPT_FLAG('a', "all", struct cleanup_opts, select.all, "all that do not run"),
 	OPT_FLAG('l', "latest", struct cleanup_opts, select.latest, "the container created last"),
+	OPT_UINT(0, "exit-code", struct cleanup_opts, exit_code, "N",
+		 "the exit status when all went well"),
 	OPT_FLAG(0, "rm", struct cleanup_opts, rm, "remove the container, too"),
 	OPT_REFUSED_VALUE(0, "exec", "exec sessions leave nothing behind"),
 	OPT_REFUSED(0, "rmi", "say `rmi`"),

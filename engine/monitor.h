@@ -37,7 +37,8 @@
  *							interval after it has ended, so checks never pile up
  *	dhow ... container restart-by-policy ID		in its own place, some time after an end that the restart policy means. The record of the end is
  *							published by then: the container is `exited` meanwhile
- *	dhow ... container cleanup ID			in its own place, after the end of a --rm container that no client removes
+ *	dhow ... container cleanup --exit-code N ID	in its own place, after the end of a --rm container that no client removes
+ * Its exit status is the container's: a unit of systemd that has it for its main process restarts and fails as the container does.
  *
  * Attach protocol: SOCK_SEQPACKET, each packet is one type byte and a payload (at most ATTACH_PAYLOAD_MAX):
  */

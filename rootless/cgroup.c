@@ -7,7 +7,7 @@
  *		 `- NAME			of the container
  *
  * systemd:	SLICE/NAME.scope		made by the user's systemd, delegated to us
- *		 |- monitor			the calling process, which systemd moved into the scope; nobody with "apart"
+ *		 |- monitor			the calling process and its company, which systemd moved into the scope; nobody without company
  *		 `- container			of the container
  *
  * A process may only be born into or moved to another cgroup when the common ancestor may be written. From a login session this is
@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/kernel.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 
@@ -305,14 +306,33 @@ static int create_below(const char *parent, const char *name, const struct cgrou
 	return make_child(parent_fd, parent, name, limits, pids_is_default, ret_cgroup, err);
 }
 
-/* The caller into SCOPE/monitor, so that SCOPE holds no process and may enable controllers. */
-static int enter_monitor(int scope_fd, const char *scope, struct err *err)
+/* These, too. One that has ended is missed elsewhere. 0 or -errno. */
+static int take_along(int dir_fd, const char *procs, const struct cgroup_company *company)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < company->count; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", (int)company->pids[i]);
+		r = cgroup_write(dir_fd, procs, text);
+		if (r == -ESRCH)
+			r = 0;
+	}
+	return r;
+}
+
+/* The caller and its company into SCOPE/monitor, so that SCOPE holds no process and may enable controllers. */
+static int enter_monitor(int scope_fd, const char *scope, const struct cgroup_company *company,
+			 struct err *err)
 {
 	if (mkdirat(scope_fd, SCOPE_MONITOR, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "cannot make cgroup '%s' in '%s'", SCOPE_MONITOR, scope);
 
 	/* "0" is the writing process */
 	int r = cgroup_write(scope_fd, SCOPE_MONITOR "/cgroup.procs", "0");
+	if (r == 0)
+		r = take_along(scope_fd, SCOPE_MONITOR "/cgroup.procs", company);
 	if (r < 0)
 		return err_sys(err, -r, "cannot enter cgroup '%s' in '%s'", SCOPE_MONITOR, scope);
 	return 0;
@@ -331,8 +351,8 @@ static char *own_scope(const char *name)
 }
 
 int cgroup_create_scope(const char *slice, const char *name, const struct cgroup_limits *limits,
-			bool pids_is_default, bool apart, struct cgroup *ret_cgroup,
-			struct err *err)
+			bool pids_is_default, const struct cgroup_company *company,
+			struct cgroup *ret_cgroup, struct err *err)
 {
 	if (check_name(name, err) < 0 || cgroup_limits_check(limits, err) < 0)
 		return -1;
@@ -342,8 +362,8 @@ int cgroup_create_scope(const char *slice, const char *name, const struct cgroup
 	cleanup_free char *scope = own_scope(name);
 	bool inside = scope != NULL;
 	if (!inside)
-		scope = cgroup_systemd_scope(apart ? 0 : getpid(),
-					     slice != NULL ? slice : SYSTEMD_SLICE, name, err);
+		scope = cgroup_systemd_scope(company, slice != NULL ? slice : SYSTEMD_SLICE, name,
+					     err);
 	if (scope == NULL)
 		return -1;
 
@@ -358,7 +378,7 @@ int cgroup_create_scope(const char *slice, const char *name, const struct cgroup
 		scope_fd = -1;
 		return err_sys(err, errno_value, "cannot open scope '%s'", scope);
 	}
-	if (!inside && !apart && enter_monitor(scope_fd, scope, err) < 0)
+	if (!inside && company != NULL && enter_monitor(scope_fd, scope, company, err) < 0)
 		return -1;
 	return make_child(scope_fd, scope, SCOPE_CHILD, limits, pids_is_default, ret_cgroup, err);
 }
@@ -401,14 +421,15 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 		  const struct cgroup_limits *limits, bool pids_is_default,
 		  struct cgroup *ret_cgroup, struct err *err)
 {
+	static const struct cgroup_company nobody = { NULL, 0 };
 	cleanup_free char *found = NULL;
 
 	if (check_name(name, err) < 0 || cgroup_limits_check(limits, err) < 0)
 		return -1;
 
 	if (manager == CGROUP_MANAGER_SYSTEMD)
-		return cgroup_create_scope(parent, name, limits, pids_is_default, false, ret_cgroup,
-					   err);
+		return cgroup_create_scope(parent, name, limits, pids_is_default, &nobody,
+					   ret_cgroup, err);
 
 	if (parent == NULL || manager == CGROUP_MANAGER_NONE) {
 		struct err reason;
@@ -428,13 +449,40 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 }
 
 /*
+ * A process and all that it has started, in this order: what it starts meanwhile is born in the new place. One that has ended is missed elsewhere. A
+ * kernel without the list of children: they stay, and only limits will miss them. 0 or -errno.
+ */
+static int move_family(int dir_fd, pid_t pid)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv children = STRV_INIT;
+	char number[16], path[64];
+	int r;
+
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	r = cgroup_write(dir_fd, "cgroup.procs", number);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	if (fd_read_file(AT_FDCWD, path, &text, FILE_LIMIT) < 0)
+		return 0;
+	strv_split(&children, text.data, ' ');
+	for (size_t i = 0; r >= 0 && i < children.count; i++) {
+		int32_t child;
+
+		if (parse_i32(children.items[i], &child) == 0 && child > 0)
+			r = move_family(dir_fd, child);
+	}
+	return r;
+}
+
+/*
  * Make it, and go there with the helpers that we have started: a cgroup with controllers for its children has no processes. What else is in the
  * cgroup is none of ours. 0 or -errno.
  */
-static int enter_child(int parent_fd, const char *name)
+static int enter_child(int parent_fd, const char *name, const struct cgroup_company *company)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_strv struct strv pids = STRV_INIT;
 	cleanup_fd int dir_fd = -1;
 	int r;
 
@@ -443,24 +491,13 @@ static int enter_child(int parent_fd, const char *name)
 	dir_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
-	r = cgroup_write(dir_fd, "cgroup.procs", "0");
-	if (r < 0)
-		return r;
-
-	/* a kernel without this file: they stay, and only limits will miss them */
-	if (fd_read_file(AT_FDCWD, "/proc/thread-self/children", &text, FILE_LIMIT) < 0)
-		return 0;
-	strv_split(&pids, text.data, ' ');
-	for (size_t i = 0; i < pids.count; i++) {
-		r = *pids.items[i] == '\0' ? 0
-					   : cgroup_write(dir_fd, "cgroup.procs", pids.items[i]);
-		if (r < 0 && r != -ESRCH)
-			return r;
-	}
-	return 0;
+	r = move_family(dir_fd, getpid());
+	for (size_t i = 0; r >= 0 && i < company->count; i++)
+		r = move_family(dir_fd, company->pids[i]);
+	return r;
 }
 
-int cgroup_split(char **ret_parent, struct err *err)
+int cgroup_split(const struct cgroup_company *company, char **ret_parent, struct err *err)
 {
 	static const char name[] = "/supervisor";
 	cleanup_free char *own = cgroup_own_path();
@@ -479,7 +516,7 @@ int cgroup_split(char **ret_parent, struct err *err)
 	cleanup_fd int parent_fd = open_path(root_fd, own, O_RDONLY | O_DIRECTORY);
 	if (parent_fd < 0)
 		return err_sys(err, -parent_fd, "cannot open the own cgroup '%s'", own);
-	int status = enter_child(parent_fd, name + 1);
+	int status = enter_child(parent_fd, name + 1, company);
 	if (status < 0) {
 		err_sys(err, -status, "cannot split the own cgroup '%s'", own);
 		return err_hint(err, "It must be delegated: a unit of systemd says Delegate=yes.");

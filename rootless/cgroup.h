@@ -59,6 +59,12 @@ struct cgroup {
 	}
 void cgroup_release(struct cgroup *cgroup);
 
+/** Processes that serve a container from outside (its network, its file system), and go where its monitor goes. */
+struct cgroup_company {
+	const pid_t *pids;
+	size_t count;
+};
+
 /** The delegated parent that containers go below: 1 and path (yours), 0 there is none (err tells why, with the cure), -1. */
 int cgroup_find_parent(enum cgroup_manager manager, char **ret_path, struct err *err);
 /**
@@ -74,19 +80,19 @@ int cgroup_create(enum cgroup_manager manager, const char *parent, const char *n
 bool cgroup_wants_scope(enum cgroup_manager manager, const char *parent);
 /**
  * Ask the user's systemd for the scope NAME.scope in a slice (NULL: the one for containers) and make the container's cgroup in it.
- * @param apart  the calling process stays where it is; who comes into the cgroup must be moved there with cgroup_attach(), within
- *		 half a minute
+ * @param company  what comes into the scope with the calling process; NULL: that one stays where it is, too, and who shall be in the
+ *		   cgroup must be moved there with cgroup_attach(), within half a minute
  */
 int cgroup_create_scope(const char *slice, const char *name, const struct cgroup_limits *limits,
-			bool pids_is_default, bool apart, struct cgroup *ret_cgroup,
-			struct err *err);
+			bool pids_is_default, const struct cgroup_company *company,
+			struct cgroup *ret_cgroup, struct err *err);
 /** Move a process, which may be the calling one, into a cgroup of ours; systemd does it where the user may not. */
 int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct err *err);
 /**
- * --cgroups=split: move this process (and with it the monitor to be) into a cgroup `supervisor` below its own one, which the container's can
- * then be made beside. Yours: the path of the own one, to be given as parent.
+ * --cgroups=split: move this process (and with it the monitor to be), its children and its company into a cgroup `supervisor` below its own
+ * one, which the container's can then be made beside. Yours: the path of the own one, to be given as parent.
  */
-int cgroup_split(char **ret_parent, struct err *err);
+int cgroup_split(const struct cgroup_company *company, char **ret_parent, struct err *err);
 /** Open an existing one by its recorded path: 1, 0 it is gone, -1. */
 int cgroup_open(const char *path, struct cgroup *ret_cgroup, struct err *err);
 /** Change limits of a living one. */

@@ -28,10 +28,11 @@ int cgroup_limits_check(const struct cgroup_limits *limits, struct err *err);
 /** True when a user's systemd may be there to ask: its bus has an address. */
 bool cgroup_systemd_is_there(void);
 /**
- * Ask for the scope "NAME.scope" in a slice, delegated, with this process in it, or (0) with one that keeps the scope until there is somebody in its
+ * Ask for the scope "NAME.scope" in a slice, delegated, with this process and its company in it, or (NULL) with one that keeps the scope until there is somebody in its
  * child SCOPE_CHILD. Path of the scope's cgroup, yours, or NULL with err (ERR_UNAVAILABLE: nobody answers).
  */
-char *cgroup_systemd_scope(pid_t pid, const char *slice, const char *name, struct err *err);
+char *cgroup_systemd_scope(const struct cgroup_company *company, const char *slice,
+			   const char *name, struct err *err);
 /** Have systemd move a process into a cgroup at or below one of its delegated units. */
 int cgroup_systemd_attach(pid_t pid, const char *path, struct err *err);
 

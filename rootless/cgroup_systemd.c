@@ -37,13 +37,18 @@ bool cgroup_systemd_is_there(void)
 	return stat("/run/systemd/system", &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-char *cgroup_systemd_scope(pid_t pid, const char *slice, const char *name, struct err *err)
+char *cgroup_systemd_scope(const struct cgroup_company *company, const char *slice,
+			   const char *name, struct err *err)
 {
 	cleanup_strbuf struct strbuf answer = STRBUF_INIT;
+	cleanup_strbuf struct strbuf pids = STRBUF_INIT;
 	cleanup_strv struct strv words = STRV_INIT;
 
+	strbuf_addf(&pids, "%d", company != NULL ? (int)getpid() : 0);
+	for (size_t i = 0; company != NULL && i < company->count; i++)
+		strbuf_addf(&pids, ",%d", (int)company->pids[i]);
 	strv_add(&words, "scope");
-	strv_addf(&words, "%d", (int)pid);
+	strv_add(&words, pids.data);
 	strv_add(&words, slice);
 	strv_add(&words, name);
 	if (host_ask(&words, &answer, err) < 0)

@@ -7,7 +7,7 @@
  *
  *	host ranges OWNER		libsubid: lines "uid START COUNT", "gid START COUNT"
  *	host account NAME|NUMBER	NSS: a line of passwd(5), or nothing
- *	host scope PID SLICE NAME	the user's systemd: makes NAME.scope with this process in it (0: one of its own, which waits
+ *	host scope PID,... SLICE NAME	the user's systemd: makes NAME.scope with these processes in it (0: one of its own, which waits
  *					for the first in the container's cgroup); the path of its cgroup
  *	host journal ID SINCE UNTIL TAIL MODE	the journal: see journal.h
  *	host attach PID UNIT BELOW	the user's systemd: moves the process to the unit's cgroup or one below it
@@ -15,6 +15,8 @@
 #ifndef ROOTLESS_HOST_ASK_H
 #define ROOTLESS_HOST_ASK_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -26,9 +28,15 @@ int host_ask(const struct strv *words, struct strbuf *answer, struct err *err);
 
 /* the answers, in the program */
 
+/* process ids as systemd wants them */
+struct pid_list {
+	uint32_t *items;
+	size_t count;
+};
+
 int host_ranges(const char *owner, struct strbuf *answer, struct err *err);
-/** Path of the scope's cgroup, yours, or NULL with err (ERR_UNAVAILABLE: nobody answers). */
-char *host_scope(pid_t pid, const char *slice, const char *name, struct err *err);
+/** Path of the scope's cgroup once all are in it, yours, or NULL with err (ERR_UNAVAILABLE: nobody answers). */
+char *host_scope(const struct pid_list *pids, const char *slice, const char *name, struct err *err);
 /** ID, SINCE and UNTIL (microseconds, 0: unset), TAIL (-1: all), "now", "ended" or "follow". */
 int host_journal(char *const *words, struct err *err);
 int host_attach(pid_t pid, const char *unit, const char *below, struct err *err);

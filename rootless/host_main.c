@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
+#include "base/strv.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -41,12 +42,22 @@ static int answer_account(const char *name_or_number, struct strbuf *answer, str
 
 static int answer_scope(char *const *words, struct strbuf *answer, struct err *err)
 {
-	uint32_t pid;
+	cleanup_strv struct strv texts = STRV_INIT;
+	struct pid_list pids = { NULL, 0 };
 
-	if (parse_u32(words[0], &pid) < 0)
-		return err_set(err, ERR_USAGE, "invalid process id '%s'", words[0]);
+	strv_split(&texts, words[0], ',');
+	pids.items = xcalloc(texts.count, sizeof(*pids.items));
+	for (; pids.count < texts.count; pids.count++) {
+		const char *text = texts.items[pids.count];
 
-	cleanup_free char *path = host_scope((pid_t)pid, words[1], words[2], err);
+		if (parse_u32(text, &pids.items[pids.count]) < 0) {
+			free(pids.items);
+			return err_set(err, ERR_USAGE, "invalid process id '%s'", text);
+		}
+	}
+
+	cleanup_free char *path = host_scope(&pids, words[1], words[2], err);
+	free(pids.items);
 	if (path == NULL)
 		return -1;
 	strbuf_addf(answer, "%s\n", path);

@@ -32,7 +32,6 @@
 #define ENTER_TIMEOUT_MS 5000
 #define ENTER_LOOK_US	 20000ULL
 #define KEEP_TIMEOUT_MS	 30000
-#define SCOPE_PROPERTIES 5
 
 struct sd_bus;
 struct sd_bus_message;
@@ -50,6 +49,10 @@ struct bus_library {
 	int (*new_call)(struct sd_bus *bus, struct sd_bus_message **ret, const char *service,
 			const char *object, const char *interface, const char *member);
 	int (*append)(struct sd_bus_message *message, const char *types, ...);
+	int (*open_container)(struct sd_bus_message *message, char type, const char *contents);
+	int (*close_container)(struct sd_bus_message *message);
+	int (*append_array)(struct sd_bus_message *message, char type, const void *data,
+			    size_t size);
 	int (*call)(struct sd_bus *bus, struct sd_bus_message *message, uint64_t timeout_us,
 		    struct bus_error *error, struct sd_bus_message **reply);
 	struct sd_bus_message *(*message_unref)(struct sd_bus_message *message);
@@ -72,6 +75,9 @@ static const struct bus_symbol bus_symbols[] = {
 	BUS_SYMBOL("sd_bus_unref", unref),
 	BUS_SYMBOL("sd_bus_message_new_method_call", new_call),
 	BUS_SYMBOL("sd_bus_message_append", append),
+	BUS_SYMBOL("sd_bus_message_open_container", open_container),
+	BUS_SYMBOL("sd_bus_message_close_container", close_container),
+	BUS_SYMBOL("sd_bus_message_append_array", append_array),
 	BUS_SYMBOL("sd_bus_call", call),
 	BUS_SYMBOL("sd_bus_message_unref", message_unref),
 	BUS_SYMBOL("sd_bus_error_free", error_free),
@@ -101,25 +107,51 @@ static int load_library(struct bus_library *bus, struct err *err)
 	return 0;
 }
 
-static int fill_call(const struct bus_library *bus, struct sd_bus_message *message, pid_t pid,
-		     const char *unit, const char *slice)
-{
-	cleanup_free char *description = xasprintf("dhow container %s", unit);
-
-	/* properties are (name, variant); the last array, of other units, is empty */
-	return bus->append(message, "ssa(sv)a(sa(sv))", unit, "fail", SCOPE_PROPERTIES,
-			   "Description", "s", description, "Slice", "s", slice, "Delegate", "b", 1,
-			   "CollectMode", "s", "inactive-or-failed", "PIDs", "au", 1, (uint32_t)pid,
-			   0);
-}
-
 /* what is wanted of systemd */
 struct wish {
-	pid_t pid;
+	const struct pid_list *pids;
 	const char *unit;
 	const char *slice; /* NULL: move the process to the cgroup below of the unit */
 	const char *below;
 };
+
+/* The property (name, variant of an array of numbers). */
+static int append_pids(const struct bus_library *bus, struct sd_bus_message *message,
+		       const struct pid_list *pids)
+{
+	int r = bus->open_container(message, 'r', "sv");
+
+	if (r >= 0)
+		r = bus->append(message, "s", "PIDs");
+	if (r >= 0)
+		r = bus->open_container(message, 'v', "au");
+	if (r >= 0)
+		r = bus->append_array(message, 'u', pids->items,
+				      pids->count * sizeof(*pids->items));
+	if (r >= 0)
+		r = bus->close_container(message);
+	return r >= 0 ? bus->close_container(message) : r;
+}
+
+static int fill_call(const struct bus_library *bus, struct sd_bus_message *message,
+		     const struct wish *wish)
+{
+	cleanup_free char *description = xasprintf("dhow container %s", wish->unit);
+	int r = bus->append(message, "ss", wish->unit, "fail");
+
+	if (r >= 0)
+		r = bus->open_container(message, 'a', "(sv)");
+	if (r >= 0)
+		r = bus->append(message, "(sv)(sv)(sv)(sv)", "Description", "s", description,
+				"Slice", "s", wish->slice, "Delegate", "b", 1, "CollectMode", "s",
+				"inactive-or-failed");
+	if (r >= 0)
+		r = append_pids(bus, message, wish->pids);
+	if (r >= 0)
+		r = bus->close_container(message);
+	/* the array of other units is empty */
+	return r >= 0 ? bus->append(message, "a(sa(sv))", 0) : r;
+}
 
 static int64_t now_ms(void)
 {
@@ -139,9 +171,9 @@ static int call_once(const struct bus_library *bus, struct sd_bus *connection,
 			      wish->slice != NULL ? "StartTransientUnit" : "AttachProcessesToUnit");
 
 	if (r >= 0 && wish->slice != NULL)
-		r = fill_call(bus, message, wish->pid, wish->unit, wish->slice);
+		r = fill_call(bus, message, wish);
 	else if (r >= 0)
-		r = bus->append(message, "ssau", wish->unit, wish->below, 1, (uint32_t)wish->pid);
+		r = bus->append(message, "ssau", wish->unit, wish->below, 1, wish->pids->items[0]);
 	if (r >= 0)
 		r = bus->call(connection, message, CALL_TIMEOUT_US, error, &reply);
 	bus->message_unref(reply);
@@ -189,22 +221,47 @@ static int call_systemd(const struct bus_library *bus, struct sd_bus *connection
 	return r < 0 ? -1 : 0;
 }
 
-/* The process's cgroup once it is the unit's; systemd's signals on the bus are the occasions to look. */
-static char *wait_entered(const struct bus_library *bus, struct sd_bus *connection, pid_t pid,
-			  const char *unit, struct err *err)
+/* The unit's cgroup when the process is in it, yours; ret_gone when there is no such process. */
+static char *unit_path_of(pid_t pid, const char *unit, bool *ret_gone)
 {
 	cleanup_free char *ending = xasprintf("/%s", unit);
 	/* one that keeps the scope goes on by itself */
 	cleanup_free char *inner = xasprintf("/%s/" SCOPE_MONITOR, unit);
+	cleanup_free char *own = cgroup_path_of(pid);
+
+	*ret_gone = own == NULL;
+	if (own != NULL && str_ends_with(own, inner))
+		own[strlen(own) - strlen("/" SCOPE_MONITOR)] = '\0';
+	return own != NULL && str_ends_with(own, ending) ? TAKE_PTR(own) : NULL;
+}
+
+/* systemd moves them one after the other, in any order, and until the last has come the scope cannot be divided. */
+static char *all_entered(const struct pid_list *pids, const char *unit)
+{
+	char *path = NULL;
+
+	for (size_t i = pids->count; i-- > 0;) {
+		bool gone;
+
+		free(path);
+		path = unit_path_of((pid_t)pids->items[i], unit, &gone);
+		if (path == NULL && (i == 0 || !gone))
+			return NULL;
+	}
+	return path;
+}
+
+/* The unit's cgroup once all are in it; systemd's signals on the bus are the occasions to look. */
+static char *wait_entered(const struct bus_library *bus, struct sd_bus *connection,
+			  const struct pid_list *pids, const char *unit, struct err *err)
+{
 	int64_t deadline = now_ms() + ENTER_TIMEOUT_MS;
 
 	do {
-		cleanup_free char *own = cgroup_path_of(pid);
+		char *path = all_entered(pids, unit);
 
-		if (own != NULL && str_ends_with(own, inner))
-			own[strlen(own) - strlen("/" SCOPE_MONITOR)] = '\0';
-		if (own != NULL && str_ends_with(own, ending))
-			return TAKE_PTR(own);
+		if (path != NULL)
+			return path;
 		while (bus->process(connection, NULL) > 0)
 			;
 		if (bus->wait(connection, ENTER_LOOK_US) < 0)
@@ -277,36 +334,42 @@ static pid_t fork_keeper(const char *name)
 	return pid;
 }
 
-char *host_scope(pid_t pid, const char *slice, const char *name, struct err *err)
+char *host_scope(const struct pid_list *pids, const char *slice, const char *name, struct err *err)
 {
 	struct bus_library bus;
 	struct sd_bus *connection = NULL;
 	cleanup_free char *unit = xasprintf("%s.scope", name);
-	pid_t keeper = 0;
+	uint32_t keeper = 0;
+	const struct pid_list keepers = { &keeper, 1 };
 
 	if (open_bus(&bus, &connection, err) < 0)
 		return NULL;
-	if (pid == 0) {
-		pid = keeper = fork_keeper(name);
-		if (keeper < 0) {
+	if (pids->items[0] == 0) {
+		pid_t pid = fork_keeper(name);
+
+		if (pid < 0) {
 			err_sys(err, errno, "cannot start a process for scope '%s'", unit);
 			return NULL;
 		}
+		keeper = (uint32_t)pid;
+		pids = &keepers;
 	}
 
-	const struct wish wish = { .pid = pid, .unit = unit, .slice = slice };
+	const struct wish wish = { .pids = pids, .unit = unit, .slice = slice };
 	char *path = NULL;
 	if (call_systemd(&bus, connection, &wish, err) == 0)
-		path = wait_entered(&bus, connection, pid, unit, err);
+		path = wait_entered(&bus, connection, pids, unit, err);
 	if (path == NULL && keeper > 0)
-		kill(keeper, SIGKILL);
+		kill((pid_t)keeper, SIGKILL);
 	bus.unref(connection);
 	return path;
 }
 
 int host_attach(pid_t pid, const char *unit, const char *below, struct err *err)
 {
-	const struct wish wish = { .pid = pid, .unit = unit, .below = below };
+	uint32_t number = (uint32_t)pid;
+	const struct pid_list pids = { &number, 1 };
+	const struct wish wish = { .pids = &pids, .unit = unit, .below = below };
 	struct bus_library bus;
 	struct sd_bus *connection = NULL;
 

@@ -63,9 +63,10 @@ struct rootfs {
 	enum rootfs_mount_api api; /* where to begin; tests skip the first ones */
 	int fs_fd;		   /* what rootfs_begin() made: an fsopen context, or -1 */
 	int server_fd;		   /* socket to the process that becomes fuse-overlayfs, or -1 */
-	int log_fd;		   /* what that process says when it fails, or -1 */
-	struct store *store;	   /* borrowed, for the removal of the copy below */
-	struct staging copy;	   /* a vfs copy that only this view has */
+	pid_t server_pid;    /* of that process, for whoever keeps processes together; 0: none */
+	int log_fd;	     /* what that process says when it fails, or -1 */
+	struct store *store; /* borrowed, for the removal of the copy below */
+	struct staging copy; /* a vfs copy that only this view has */
 };
 #define ROOTFS_INIT                                                                                \
 	{                                                                                          \

@@ -250,6 +250,37 @@ static void __attribute__((noreturn)) run_server(struct server *server, int log_
 
 /* ---- the caller ---- */
 
+/* Twice, so that it is nobody's child that must be waited for. Its process id, or -errno. */
+static pid_t fork_server(struct server *server, int log_fd)
+{
+	cleanup_fd int read_fd = -1;
+	cleanup_fd int write_fd = -1;
+	pid_t server_pid = -1;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	read_fd = fds[0];
+	write_fd = fds[1];
+
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		server_pid = fork();
+		if (server_pid == 0)
+			run_server(server, log_fd);
+		_exit(fd_write_full(write_fd, &server_pid, sizeof(server_pid)) < 0);
+	}
+	fd_close(&write_fd);
+	if (fd_read_full(read_fd, &server_pid, sizeof(server_pid)) != sizeof(server_pid) ||
+	    server_pid < 0)
+		server_pid = -EAGAIN;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return server_pid;
+}
+
 int rootfs_fuse_start(struct store *store, struct rootfs *rootfs, struct err *err)
 {
 	cleanup_free char *program = NULL;
@@ -257,7 +288,6 @@ int rootfs_fuse_start(struct store *store, struct rootfs *rootfs, struct err *er
 	cleanup_fd int mine_fd = -1;
 	cleanup_fd int its_fd = -1;
 	int fds[2];
-	pid_t pid;
 
 	if (!rootfs_fuse_available(&program)) {
 		err_set(err, ERR_UNSUPPORTED, "cannot use fuse-overlayfs: %s",
@@ -277,17 +307,10 @@ int rootfs_fuse_start(struct store *store, struct rootfs *rootfs, struct err *er
 	server.program = program;
 	server.socket_fd = its_fd;
 
-	/* twice, so that it is nobody's child that must be waited for */
-	pid = fork();
+	pid_t pid = fork_server(&server, rootfs->log_fd);
 	if (pid < 0)
-		return err_sys(err, errno, "cannot start fuse-overlayfs");
-	if (pid == 0) {
-		if (fork() == 0)
-			run_server(&server, rootfs->log_fd);
-		_exit(0);
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+		return err_sys(err, -pid, "cannot start fuse-overlayfs");
+	rootfs->server_pid = pid;
 	rootfs->server_fd = TAKE_FD(mine_fd);
 	return 0;
 }

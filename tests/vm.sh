@@ -68,13 +68,14 @@ make_second_disk() { # STAGE FILES...
 accel=tcg,thread=multi
 [ -w /dev/kvm ] && accel=kvm
 boot() { # OUTPUT
+	: >"$1"
 	[ -p "$work/again.in" ] || mkfifo "$work/again.in" "$work/again.out" || exit 2
 	# as real: a disk with a cache that is written when the guest says so. qcow2 keeps tables in memory until then, so a cut loses what was not synced.
 	"$qemu" -machine q35 -accel "$accel" -cpu max -smp 2 -m 1536 -nodefaults -display none -no-reboot \
 		-kernel "$cache/kernel" -initrd "$cache/initrd" -append "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 panic=1 mitigations=off" \
 		-drive "file=$work/root.qcow2,if=virtio,format=qcow2,cache=writeback,discard=unmap" \
 		-drive "file=$work/second.img,if=virtio,format=raw,readonly=on" \
-		-device virtio-serial -chardev "file,id=out,path=$1" -device virtserialport,chardev=out,name=dhow \
+		-device virtio-serial -chardev "file,id=out,path=$1,append=on" -device virtserialport,chardev=out,name=dhow \
 		-chardev "pipe,id=again,path=$work/again" -device virtserialport,chardev=again,name=again \
 		-object rng-random,filename=/dev/urandom,id=rng -device virtio-rng-pci,rng=rng \
 		-serial "file:$work/console" </dev/null >"$work/qemu.log" 2>&1 &

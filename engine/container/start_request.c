@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -311,6 +312,35 @@ bool container_has_limits(const struct container *container)
 	return any;
 }
 
+/* What serves the container by now. The result's pids are the caller's to free. */
+static struct cgroup_company company_of(const struct start *start)
+{
+	pid_t *pids = xcalloc(start->view_count + 2, sizeof(*pids));
+	size_t count = 0;
+
+	if (start->handle.helper_pid > 0)
+		pids[count++] = start->handle.helper_pid;
+	if (start->rootfs.server_pid > 0)
+		pids[count++] = start->rootfs.server_pid;
+	for (size_t i = 0; i < start->view_count; i++) {
+		if (start->views[i].server_pid > 0)
+			pids[count++] = start->views[i].server_pid;
+	}
+	return (struct cgroup_company){ pids, count };
+}
+
+/*
+ * A service of systemd has a main process only where that is in the service: our monitor, when the unit was made to watch it. Then it stays with
+ * all that serves the container, and only the container goes into a scope. In any other unit `run -d` means what it means elsewhere.
+ */
+static bool is_watched_by_unit(const struct start *start)
+{
+	if (getenv("INVOCATION_ID") == NULL)
+		return false;
+	return getenv("PODMAN_SYSTEMD_UNIT") != NULL || start->notify_fd >= 0 ||
+	       json_get_string(start->container->create, NULL, KEY_CONMON_PID_FILE, NULL) != NULL;
+}
+
 static int make_scope(struct start *start, const struct cgroup_limits *limits, bool pids_default,
 		      const char *name, struct err *err)
 {
@@ -318,8 +348,13 @@ static int make_scope(struct start *start, const struct cgroup_limits *limits, b
 	const char *parent =
 		json_get_string(start->container->create, NULL, KEY_CGROUP, KEY_PARENT, NULL);
 
-	if (cgroup_create_scope(parent, name, limits, pids_default, start->cgroup_apart,
-				&start->cgroup, err) == 0)
+	struct cgroup_company company = company_of(start);
+	int status =
+		cgroup_create_scope(parent, name, limits, pids_default,
+				    start->cgroup_apart ? NULL : &company, &start->cgroup, err);
+
+	free((void *)company.pids);
+	if (status == 0)
 		return 0;
 	/* nobody has asked for this way: what needs no cgroup works without one, as where there is no systemd */
 	if (manager != CGROUP_MANAGER_AUTO || err->kind != ERR_UNAVAILABLE || parent != NULL ||
@@ -344,7 +379,11 @@ static int make_cgroup(struct start *start, bool in_monitor, struct err *err)
 	if (str_equal(mode, "disabled"))
 		return 0;
 	if (str_equal(mode, "split")) {
-		if (!in_monitor && cgroup_split(&own, err) < 0)
+		struct cgroup_company company = company_of(start);
+
+		status = in_monitor ? 0 : cgroup_split(&company, &own, err);
+		free((void *)company.pids);
+		if (status < 0)
 			return -1;
 		parent = own;
 		manager = CGROUP_MANAGER_CGROUPFS;
@@ -355,7 +394,7 @@ static int make_cgroup(struct start *start, bool in_monitor, struct err *err)
 	container_read_limits(json_object_get(create, KEY_LIMITS), &limits, &pids_default);
 	cleanup_free char *name = xasprintf("dhow-%s", start->container->id.text);
 	if (in_monitor) {
-		start->cgroup_apart = str_equal(mode, "no-conmon");
+		start->cgroup_apart = str_equal(mode, "no-conmon") || is_watched_by_unit(start);
 		status = make_scope(start, &limits, pids_default, name, err);
 	} else {
 		status = cgroup_create(manager, parent, name, &limits, pids_default, &start->cgroup,

@@ -119,12 +119,21 @@ static void block_signals(void)
 	MON_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask), 0);
 }
 
+/* A service manager that watches this process takes its end for the container's. */
+static int monitor_exit_status(const struct monitor *monitor)
+{
+	return monitor->ended ? monitor->exit_code & 0xff : 0;
+}
+
 /* The loop has ended: what is left is not the monitor's to do. */
 static void hand_over(enum monitor_after after, const char *const *environment)
 {
-	static const char *const cleanup[] = { "container", "cleanup", NULL };
+	char number[4] = "000";
+	const char *const cleanup[] = { "container", "cleanup", "--exit-code", number, NULL };
 	static const char *const restart[] = { "container", "restart-by-policy", NULL };
 
+	for (int i = 2, rest = monitor_exit_status(&the_monitor); i >= 0; i--, rest /= 10)
+		number[i] = (char)('0' + rest % 10);
 	if (after == AFTER_CLEANUP)
 		monitor_become(the_monitor.config, environment, cleanup);
 	if (after != AFTER_RESTART)
@@ -152,7 +161,7 @@ static int run(const char *const *argv, const char *const *environment)
 	monitor_init(&the_monitor, &config, &fds);
 	the_monitor.environment = environment;
 	hand_over(monitor_loop(&the_monitor), environment);
-	return 0;
+	return monitor_exit_status(&the_monitor);
 }
 
 #ifndef MONITOR_FREESTANDING

@@ -166,23 +166,53 @@ no_scope() { [ -z "$(systemctl --user list-units --type=scope --all --no-legend 
 	hasnt "$(cat "/proc/$monitor/cgroup")" "dhow-"
 }
 
-@test "--cgroups=split in a delegated unit keeps all in the unit" {
-	systemd-run --user --quiet --unit "split-$$" -p Delegate=yes "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" \
-		run --name "$C" --cgroups split --network none --memory 50m "$IMAGE" sleep 100
+# in a unit of the user's: PROPERTY ARGS of dhow
+in_unit() {
+	local property=$1
+	shift
+	unit="u$BATS_TEST_NUMBER-$RANDOM"
+	systemd-run --user --quiet --unit "$unit" $property "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" "$@"
+}
+unit_ended() { [ "$(systemctl --user show -P ActiveState "$unit")" = inactive ]; }
+# all that serves a container is here
+all_in() { # CGROUP
+	local name pids
+	for name in slirp4netns fuse-overlayfs dhow-monitor; do
+		pids=$(pgrep -f -u "$UID" "^$name") || complain "there is no $name" || return 1
+		has "$(cat "/proc/${pids%%$'\n'*}/cgroup")" "$1" || return 1
+	done
+}
+
+@test "--cgroups=split in a delegated unit keeps all in the unit, and ends with it" {
+	in_unit -pDelegate=yes --storage-driver fuse-overlayfs run --name "$C" --cgroups split --memory 50m "$IMAGE" sleep 100
 	wait_for 20 is_state "$C" running
-	has "$(cgroup_of "$C")" "/app.slice/split-$$.service/"
+	has "$(cgroup_of "$C")" "/app.slice/$unit.service/"
 	eq "$(cat "$(cgroup_of "$C")/memory.max")" 52428800
-	has "$(cat "/proc/$(dhow inspect --format '{{.State.ConmonPid}}' "$C")/cgroup")" "split-$$.service/supervisor"
-	systemctl --user stop "split-$$"
+	all_in "$unit.service/supervisor"
+	systemctl --user stop "$unit"
 	wait_for 12 is_state "$C" exited
 }
 
 @test "in a plain unit the container has a scope too, and does not end with the unit when it was detached" {
-	systemd-run --user --quiet --wait "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" \
-		run -d --name "$C" --network none --memory 50m "$IMAGE" sleep 100
-	is_state "$C" running
+	in_unit '' --storage-driver fuse-overlayfs run -d --name "$C" --memory 50m "$IMAGE" sh -c 'while sleep 1; do ls /bin >/dev/null && echo alive; done'
+	wait_for 20 is_state "$C" running
+	wait_for 20 unit_ended
 	has "$(cgroup_of "$C")" "/user.slice/dhow-"
 	eq "$(cat "$(cgroup_of "$C")/memory.max")" 52428800
+	all_in "/user.slice/dhow-"
+	local lines
+	lines=$(dhow logs "$C" | wc -l)
+	sleep 3
+	[ "$(dhow logs "$C" | wc -l)" -gt "$lines" ]
+	is_state "$C" running
+}
+
+@test "a stop of the unit that has started a container in the foreground stops the container" {
+	in_unit '' run --name "$C" --network none "$IMAGE" sh -c 'trap "echo ended; exit 0" TERM; echo begun; while sleep 0.1; do :; done'
+	wait_for 20 log_has "$C" begun
+	systemctl --user stop "$unit"
+	wait_for 12 is_state "$C" exited
+	log_has "$C" ended
 }
 
 @test "--cgroup-manager=cgroupfs in a delegated scope makes directories only" {

@@ -53,8 +53,11 @@ lines() { run_ok run -d --name "$1" --network none --log-driver journald "$IMAGE
 }
 
 @test "several containers, one in the journal and one in a file, are merged in time order" {
-	lines "$C-1" 'echo j1; sleep 2; echo j3'
-	run_ok run -d --name "$C-2" --network none "$IMAGE" sh -c 'sleep 1; echo f2; sleep 2; echo f4'
+	# each waits for the line of the other
+	run_ok run -d --name "$C-1" --network none --log-driver journald -v "$T:/s" "$IMAGE" sh -c \
+		'echo j1; touch /s/1; until [ -e /s/2 ]; do sleep 0.1; done; echo j3; sleep 0.1; touch /s/3'
+	run_ok run -d --name "$C-2" --network none -v "$T:/s" "$IMAGE" sh -c \
+		'until [ -e /s/1 ]; do sleep 0.1; done; echo f2; sleep 0.1; touch /s/2; until [ -e /s/3 ]; do sleep 0.1; done; echo f4'
 	run_ok logs -f -n "$C-1" "$C-2"
 	eq "$out" "$C-1 j1
 $C-2 f2
