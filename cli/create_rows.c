@@ -176,19 +176,14 @@ static const struct opt privilege_rows[] = {
 	OPT_END
 };
 
-static const struct opt limit_rows[] = {
-	OPT_WORDS(0, "ulimit", T, ulimit, "NAME=SOFT[:HARD]", "limit of a process"),
-	OPT_WORDS(0, "sysctl", T, sysctl, "NAME=VALUE", "kernel parameter of a namespace"),
-	OPT_WORDS(0, "cgroup-conf", T, cgroup_conf, "FILE=VALUE", "write a file of the cgroup"),
-	OPT_STRING_OF(0, "cgroups", T, cgroups, "MODE", cgroups_words,
-		      "whether it has a cgroup: enabled, disabled, no-conmon, split"),
-	OPT_STRING(0, "cgroup-parent", T, cgroup_parent, "PATH", "cgroup to be below"),
-	OPT_STRING('m', "memory", T, memory, "SIZE", "limit of memory"),
+/* those that `update` changes */
+const struct opt limit_rows[] = {
+	OPT_STRING('m', "memory", T, memory, "SIZE", "limit of memory; 0: none"),
 	OPT_STRING(0, "memory-reservation", T, memory_reservation, "SIZE",
 		   "memory that is not taken away"),
 	OPT_STRING(0, "memory-swap", T, memory_swap, "SIZE", "limit of memory and swap"),
 	OPT_REFUSED_VALUE(0, "memory-swappiness", "cgroup v2 has nothing like it"),
-	OPT_STRING(0, "cpus", T, cpus, "N", "number of CPUs, with a fraction"),
+	OPT_STRING(0, "cpus", T, cpus, "N", "number of CPUs, with a fraction; 0: no limit"),
 	OPT_STRING(0, "cpuset-cpus", T, cpuset_cpus, "LIST", "these CPUs only"),
 	OPT_STRING(0, "cpuset-mems", T, cpuset_mems, "LIST", "these memory nodes only"),
 	OPT_UINT(0, "cpu-period", T, cpu_period, "MICROSECONDS", "period of --cpu-quota"),
@@ -202,13 +197,24 @@ static const struct opt limit_rows[] = {
 	OPT_LIST(0, "device-read-iops", T, device_read_iops, "DEVICE:RATE", "reads per second"),
 	OPT_LIST(0, "device-write-bps", T, device_write_bps, "DEVICE:RATE", "bytes per second"),
 	OPT_LIST(0, "device-write-iops", T, device_write_iops, "DEVICE:RATE", "writes per second"),
+	OPT_REFUSED_VALUE(0, "cpu-rt-period", "cgroup v2 has no real-time scheduling"),
+	OPT_REFUSED_VALUE(0, "cpu-rt-runtime", "cgroup v2 has no real-time scheduling"),
+	OPT_REFUSED_VALUE(0, "kernel-memory", "cgroup v2 has no limit of kernel memory"),
+	OPT_END
+};
+
+static const struct opt resource_rows[] = {
+	OPT_WORDS(0, "ulimit", T, ulimit, "NAME=SOFT[:HARD]", "limit of a process"),
+	OPT_WORDS(0, "sysctl", T, sysctl, "NAME=VALUE", "kernel parameter of a namespace"),
+	OPT_WORDS(0, "cgroup-conf", T, cgroup_conf, "FILE=VALUE", "write a file of the cgroup"),
+	OPT_STRING_OF(0, "cgroups", T, cgroups, "MODE", cgroups_words,
+		      "whether it has a cgroup: enabled, disabled, no-conmon, split"),
+	OPT_STRING(0, "cgroup-parent", T, cgroup_parent, "PATH", "cgroup to be below"),
+	OPT_ROWS(limit_rows),
 	OPT_STRING(0, "oom-score-adj", T, oom_score_adj, "N", "-1000 to 1000"),
 	OPT_REFUSED(0, "oom-kill-disable", "cgroup v2 has nothing like it"),
 	OPT_STRING(0, "personality", T, personality, "NAME", "execution domain: LINUX32"),
 	OPT_REFUSED_VALUE(0, "rdt-class", "a plain user may not change resctrl"),
-	OPT_REFUSED_VALUE(0, "cpu-rt-period", "cgroup v2 has no real-time scheduling"),
-	OPT_REFUSED_VALUE(0, "cpu-rt-runtime", "cgroup v2 has no real-time scheduling"),
-	OPT_REFUSED_VALUE(0, "kernel-memory", "cgroup v2 has no limit of kernel memory"),
 	OPT_REFUSED_VALUE(0, "cpu-count", "that is for Windows"),
 	OPT_REFUSED_VALUE(0, "cpu-percent", "that is for Windows"),
 	OPT_REFUSED_VALUE(0, "io-maxbandwidth", "that is for Windows"),
@@ -269,5 +275,5 @@ const struct opt create_rows[] = { OPT_ROWS(who_rows),	       OPT_ROWS(image_opt
 				   OPT_ROWS(environment_rows), OPT_ROWS(stream_rows),
 				   OPT_ROWS(file_rows),	       OPT_ROWS(namespace_rows),
 				   OPT_ROWS(network_rows),     OPT_ROWS(privilege_rows),
-				   OPT_ROWS(limit_rows),       OPT_ROWS(life_rows),
+				   OPT_ROWS(resource_rows),    OPT_ROWS(life_rows),
 				   OPT_ROWS(health_rows),      OPT_END };

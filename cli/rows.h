@@ -21,7 +21,8 @@ extern const char *const pull_policy_words[];
 /** For struct container_create_opts: what create and run have in common. */
 extern const struct opt create_rows[];
 extern const struct cmd cmd_run, cmd_create;
-/** For the same struct: the health check, which update can change too. */
+/** For the same struct: the limits and the health check, which update can change too. */
+extern const struct opt limit_rows[];
 extern const struct opt health_rows[];
 #define CREATE_DEFAULTS                                                                            \
 	{                                                                                          \

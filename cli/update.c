@@ -30,25 +30,7 @@ static int update_run(struct cli *cli, void *opts_, const struct strv *args, str
 
 #define T struct container_create_opts
 static const struct opt changed_rows[] = {
-	OPT_STRING('m', "memory", T, memory, "SIZE", "limit of memory; 0: none"),
-	OPT_STRING(0, "memory-reservation", T, memory_reservation, "SIZE",
-		   "memory that is not taken away"),
-	OPT_STRING(0, "memory-swap", T, memory_swap, "SIZE", "limit of memory and swap"),
-	OPT_REFUSED_VALUE(0, "memory-swappiness", "cgroup v2 has nothing like it"),
-	OPT_STRING(0, "cpus", T, cpus, "N", "number of CPUs, with a fraction; 0: no limit"),
-	OPT_STRING(0, "cpuset-cpus", T, cpuset_cpus, "LIST", "these CPUs only"),
-	OPT_STRING(0, "cpuset-mems", T, cpuset_mems, "LIST", "these memory nodes only"),
-	OPT_UINT(0, "cpu-period", T, cpu_period, "MICROSECONDS", "period of --cpu-quota"),
-	OPT_INT(0, "cpu-quota", T, cpu_quota, "MICROSECONDS", "time of the CPUs in a period"),
-	OPT_UINT('c', "cpu-shares", T, cpu_shares, "N", "weight of its CPU time"),
-	OPT_STRING(0, "pids-limit", T, pids_limit, "N", "number of processes, -1: no limit"),
-	OPT_STRING(0, "blkio-weight", T, blkio_weight, "N", "weight of its input and output"),
-	OPT_LIST(0, "blkio-weight-device", T, blkio_weight_device, "DEVICE:N",
-		 "the same for one device"),
-	OPT_LIST(0, "device-read-bps", T, device_read_bps, "DEVICE:RATE", "bytes per second"),
-	OPT_LIST(0, "device-read-iops", T, device_read_iops, "DEVICE:RATE", "reads per second"),
-	OPT_LIST(0, "device-write-bps", T, device_write_bps, "DEVICE:RATE", "bytes per second"),
-	OPT_LIST(0, "device-write-iops", T, device_write_iops, "DEVICE:RATE", "writes per second"),
+	OPT_ROWS(limit_rows),
 	OPT_STRING(0, "restart", T, restart, "POLICY",
 		   "start again: no, on-failure[:N], always, unless-stopped"),
 	OPT_WORDS(0, "ulimit", T, ulimit, "NAME=SOFT[:HARD]",
@@ -57,9 +39,6 @@ static const struct opt changed_rows[] = {
 	OPT_LIST(0, "unsetenv", T, unset_env, "NAME",
 		 "take a variable away, from the next start on"),
 	OPT_ROWS(health_rows),
-	OPT_REFUSED_VALUE(0, "cpu-rt-period", "cgroup v2 has no real-time scheduling"),
-	OPT_REFUSED_VALUE(0, "cpu-rt-runtime", "cgroup v2 has no real-time scheduling"),
-	OPT_REFUSED_VALUE(0, "kernel-memory", "cgroup v2 has no limit of kernel memory"),
 	OPT_END
 };
 
