@@ -48,7 +48,8 @@
  * namespace it belongs to.
  *
  * "fetch": {"op": "fetch", "depth": "top"|"config"|"all"} like "pull", but documents and blobs are stored as they are and nothing is
- * unpacked; the result's manifest is the document that was asked for. "head": the manifest's existence is all that is asked for.
+ * unpacked; the result's manifest is the document that was asked for. "head": the manifest's existence is all that is asked for, and the digest
+ * that the registry says it has.
  *
  * "search": {"op": "search", "search": {"term": "...", "limit": N}}, the endpoint has no path. Events {"event": "found", "row": {"name",
  * "description", "stars", "official", "automated"}} come before the result.

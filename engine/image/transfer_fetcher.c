@@ -238,7 +238,7 @@ static int ask_endpoint(struct fetcher *fetcher, struct work *result, struct err
 	if (str_equal(op, "login"))
 		return check_login(fetcher, err);
 	if (str_equal(op, "head"))
-		return check_manifest(fetcher, err);
+		return check_manifest(fetcher, result, err);
 	if (str_equal(op, "search"))
 		return search_registry(fetcher, err);
 	if (str_equal(op, "fetch"))

@@ -171,7 +171,7 @@ int push_attachments(struct fetcher *fetcher, const struct digest *digest, const
  */
 int fetch_raw(struct fetcher *fetcher, struct work *result, struct err *err);
 /** "head": is this manifest there? ERR_NOT_FOUND. */
-int check_manifest(struct fetcher *fetcher, struct err *err);
+int check_manifest(struct fetcher *fetcher, struct work *result, struct err *err);
 
 /* transfer_search.c */
 

@@ -72,7 +72,7 @@ int fetch_raw(struct fetcher *fetcher, struct work *result, struct err *err)
 	return 0;
 }
 
-int check_manifest(struct fetcher *fetcher, struct err *err)
+int check_manifest(struct fetcher *fetcher, struct work *result, struct err *err)
 {
 	struct http_request request = {
 		.registry = fetcher->registry,
@@ -90,6 +90,9 @@ int check_manifest(struct fetcher *fetcher, struct err *err)
 	ok = request.ok;
 	if (!ok)
 		*err = request.err;
+	/* not every registry says it */
+	if (!ok || request.digest == NULL || digest_parse(request.digest, &result->blob) < 0)
+		result->blob = (struct digest){ "" };
 	http_request_release(&request);
 	return ok ? 0 : -1;
 }

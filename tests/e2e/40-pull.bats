@@ -161,9 +161,15 @@ teardown() {
 	all=$(requests .)
 	run_ok pull -q --policy missing "$BAD/x"
 	eq "$(requests .)" "$all"
-	run_ok pull -q "$BAD/x"
-	# one look at the manifest, nothing that is here already
-	eq "$(requests blobs)" 3
+	# what has not changed costs one request
+	run_ok pull -q --policy always "$BAD/x"
+	eq "$(requests .)" $((all + 1))
+	eq "$(requests '^A HEAD /v2/x/manifests/latest')" 1
+	# what is not whole any more is fetched, and nothing that is here
+	rm -r "$W/store/layers/sha256/$(dhow image inspect --format '{{index .RootFS.Layers 1}}' "$BAD/x" | cut -d: -f2)"
+	run_ok pull -q --policy always "$BAD/x"
+	eq "$(requests '^A GET /v2/x/blobs')" 3
+	run_ok system check
 	bad_mode missing
 	run_ok pull -q --policy newer "$BAD/x"
 	run_fails 125 pull -q --policy always "$BAD/x"

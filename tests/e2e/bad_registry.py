@@ -168,6 +168,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for header in headers:
             self.send_header(*header)
         self.end_headers()
+        if self.command == "HEAD":
+            return
         self.wfile.write(body if sent is None else body[:sent])
         if sent is not None:
             self.wfile.flush()
