@@ -51,6 +51,7 @@ mkdir -p "$work/tree/build/libexec/dhow" "$work/stage.d"
 cp "$BUILD"/dhow "$BUILD"/dhow-runtime "$work/tree/build/"
 cp "$BUILD"/libexec/dhow/* "$work/tree/build/libexec/dhow/"
 cp -r tests units "$work/tree/"
+cp --parents rootless/apparmor.in "$work/tree/" # for units/install.sh
 strip "$work"/tree/build/dhow* "$work"/tree/build/libexec/dhow/* 2>/dev/null
 make_second_disk() { # STAGE FILES...
 	echo "$*" >"$work/tree/stage"

@@ -45,7 +45,9 @@ if [ -e /dhow/stay ]; then
 		[ "$word" = go ] || break
 		umount -l /dhow
 		blockdev --flushbufs /dev/vdb
-		mount -o ro /dev/vdb /dhow && install_new && run_files
+		mount -o ro /dev/vdb /dhow || break
+		install_new
+		run_files
 	done </dev/virtio-ports/again
 fi
 case $(cat /dhow/stage) in
