@@ -95,6 +95,10 @@ const struct noun nouns[] = {
 	X(cmd_builder_inspect)                                                                     \
 	X(cmd_builder_rm)                                                                          \
 	X(cmd_builder_mount)                                                                       \
+	X(cmd_buildx_version)                                                                      \
+	X(cmd_buildx_ls)                                                                           \
+	X(cmd_buildx_inspect)                                                                      \
+	X(cmd_buildx_use)                                                                          \
 	X(cmd_image_inspect)                                                                       \
 	X(cmd_image_exists)                                                                        \
 	X(cmd_image_prune)                                                                         \

@@ -24,6 +24,23 @@ struct history_opts {
 	char *format;
 };
 
+/* What docker's rows do not have; its JSON is for a line each. */
+static void docker_row(json_t *row, bool human, bool no_trunc)
+{
+	const char *id = json_get_string(row, "", "ID", NULL);
+
+	if (no_trunc && *id != '<') {
+		cleanup_free char *digest = xasprintf("sha256:%s", id);
+
+		json_put_string(row, "ID", digest);
+	}
+	if (!human)
+		json_put(row, "CreatedSince", json_incref(json_object_get(row, "CreatedAt")));
+	(void)json_object_del(row, "Id");
+	(void)json_object_del(row, "Tags");
+	(void)json_object_del(row, "Created");
+}
+
 static json_t *history_row(const struct history_opts *opts, const json_t *step, int64_t now_ns)
 {
 	json_t *row = json_copy((json_t *)step);
@@ -43,7 +60,11 @@ static json_t *history_row(const struct history_opts *opts, const json_t *step, 
 		json_put_string(row, "CreatedBy", cut);
 	}
 	(void)parse_time(created, &created_ns);
-	human_ago(created_ns, now_ns, text);
+	/* reproducible builds say nothing, or the beginning of all time */
+	if (created_ns > 0)
+		human_ago(created_ns, now_ns, text);
+	else
+		(void)snprintf(text, sizeof(text), "N/A");
 	json_put_string(row, "CreatedSince", text);
 	json_put_string(row, "CreatedAt", created);
 	if (opts->human)
@@ -86,7 +107,10 @@ static int history_run(struct cli *cli, void *opts_, const struct strv *args, st
 	cleanup_format struct format *format = NULL;
 	const struct format_request request = {
 		.format = opts->quiet ? "{{.ID}}" : opts->format,
-		.table = "{{.ID}}\t{{.Created}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+		.table = cli->as_docker
+				 ? "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t"
+				   "{{.Comment}}"
+				 : "{{.ID}}\t{{.Created}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 		.rules = { .heading = history_headings },
 	};
 	int64_t now_ns = time_now_ns();
@@ -103,6 +127,8 @@ static int history_run(struct cli *cli, void *opts_, const struct strv *args, st
 		json_array_append_new(rows, format_is_json(format)
 						    ? history_json(step)
 						    : history_row(opts, step, now_ns));
+	for (i = 0; cli->as_docker && !format_is_json(format) && i < json_array_size(rows); i++)
+		docker_row(json_array_get(rows, i), opts->human, opts->no_trunc);
 	if (!format_is_json(format))
 		return format_rows(format, rows, err);
 	format_json(rows, 0);

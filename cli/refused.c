@@ -16,6 +16,7 @@
 #define NO_NETWORKS                                                                                \
 	"each container has a network of its own, by slirp4netns: publish ports with -p, or join " \
 	"another one's with --network container:NAME"
+#define ONE_BUILDER   "there is one builder, 'default', which needs nothing to be set up"
 #define NO_CHECKPOINT "the kernel lets only root checkpoint and restore processes"
 
 const struct refused_command refused_commands[] = {
@@ -39,6 +40,21 @@ const struct refused_command refused_commands[] = {
 	{ "network disconnect", NO_NETWORKS },
 	{ "network reload", NO_NETWORKS },
 	{ "network update", NO_NETWORKS },
+	{ "buildx create", ONE_BUILDER },
+	{ "buildx rm", ONE_BUILDER },
+	{ "buildx stop", ONE_BUILDER },
+	{ "buildx install", ONE_BUILDER },
+	{ "buildx uninstall", ONE_BUILDER },
+	{ "buildx du", "steps of builds are layers, which images share: `system df` counts them" },
+	{ "buildx bake",
+	  "it reads files of its own that name several builds: say each with `build`" },
+	{ "buildx history", "builds leave images and no records" },
+	{ "buildx dap", "there is no debugger of builds" },
+	{ "buildx dial-stdio", NO_REMOTE },
+	{ "buildx imagetools", "`manifest inspect` and `manifest create` do that" },
+	{ "compose",
+	  "it asks a server that runs all the time, and there is none: units of Quadlet start "
+	  "several containers together (man dhow-unit)" },
 	{ "swarm", NO_SWARM },
 	{ "service", NO_SWARM },
 	{ "stack", NO_SWARM },

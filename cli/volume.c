@@ -42,7 +42,7 @@ json_t *volume_json(struct engine *engine, const struct volume *volume, struct e
 /* ---- create --------------------------------------------------------------------------------------------------------- */
 
 struct volume_create_opts {
-	char *driver;
+	char *driver, *name;
 	bool ignore;
 	struct strv labels, options;
 };
@@ -71,8 +71,13 @@ static int volume_create_run(struct cli *cli, void *opts_, const struct strv *ar
 {
 	struct volume_create_opts *opts = opts_;
 	cleanup_volume struct volume *volume = NULL;
-	const char *name = args->count > 0 && *args->items[0] != '\0' ? args->items[0] : NULL;
+	const char *name = args->count > 0 ? args->items[0] : opts->name;
 
+	if (args->count > 0 && opts->name != NULL && !str_equal(name, opts->name))
+		return err_set(err, ERR_USAGE, "--name %s and the name '%s' exclude each other",
+			       opts->name, name);
+	if (str_is_empty(name))
+		name = NULL;
 	if (opts->driver != NULL && strcmp(opts->driver, "local") != 0) {
 		err_set(err, ERR_UNSUPPORTED, "volume driver '%s' is not supported", opts->driver);
 		return err_hint(err, "The driver is 'local'.");
@@ -97,6 +102,7 @@ static const struct opt volume_create_opts[] = {
 	OPT_STRING('d', "driver", C, driver, "DRIVER", "only local"),
 	OPT_FLAG(0, "ignore", C, ignore, "one that is there already is no error"),
 	OPT_LIST('l', "label", C, labels, "NAME=VALUE", "label the volume"),
+	OPT_STRING(0, "name", C, name, "NAME", "the name, as docker said it once"),
 	OPT_LIST('o', "opt", C, options, "NAME=VALUE",
 		 "type=tmpfs, device=tmpfs, o=size=SIZE and other options of mount"),
 	OPT_REFUSED_VALUE(0, "uid", "the first container's image decides who owns it"),
@@ -273,8 +279,11 @@ static int volume_rm_run(struct cli *cli, void *opts_, const struct strv *args, 
 			continue;
 		}
 		/* --force means: it shall not be there */
-		if (one.kind == ERR_NOT_FOUND && opts->force)
+		if (one.kind == ERR_NOT_FOUND && opts->force) {
+			if (cli->as_docker)
+				(void)printf("%s\n", names.items[i]);
 			continue;
+		}
 
 		int status = cli_error(cli, &one);
 

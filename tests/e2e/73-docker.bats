@@ -183,3 +183,38 @@ app_is_ready() { [[ $(docker logs web-app-1) == *ready* ]]; }
 	DOCKER_DEFAULT_PLATFORM=linux/s390x docker_ok ps -q
 	DOCKER_HOST=tcp://1.2.3.4:2375 run_ok ps -q # only the name docker speaks for docker's variables
 }
+
+@test "builders: setup scripts find one that runs, and are told that there is no other" {
+	docker_ok buildx version
+	[[ $out =~ [[:space:]]v[0-9]+\.[0-9]+\.[0-9]+ ]]
+	docker_ok buildx ls
+	has "$out" "default*"
+	docker_ok buildx ls --format '{{.Name}} {{.Status}}'
+	eq "$out" "default running"
+	docker_ok buildx ls --format json
+	eq "$(jq -r .Driver <<<"$out")" docker
+	docker_ok buildx inspect --bootstrap
+	has "$out" "Status:           running"
+	docker_ok buildx use default
+	docker_fails 1 'no builder "other" found' buildx use other
+	docker_fails 1 "there is one builder, 'default'" buildx create --name other --use
+	docker_fails 1 "there is one builder, 'default'" buildx rm other
+	docker_fails 1 "'compose' is not supported: it asks a server" compose up -d
+}
+
+@test "small things that scripts say: volume create --name, inspect --type network, rm -f of nothing, steps of no date" {
+	docker_ok volume create --name vol
+	eq "$out" vol
+	docker_ok volume inspect --format '{{.Name}}' vol
+	eq "$out" vol
+	docker_fails 125 "exclude each other" volume create --name vol other
+	docker_ok volume rm -f vol never
+	eq "$out" $'vol\nnever'
+	docker_fails 1 "network bridge not found" inspect --type network bridge
+	docker_ok history --format json tool:1
+	eq "$(jq -rs '.[0] | keys | join(" ")' <<<"$out")" "Comment CreatedAt CreatedBy CreatedSince ID Size"
+	hasnt "$out" sha256:
+	hasnt "$out" "56 years"
+	docker_ok history --no-trunc --format '{{.ID}}' tool:1
+	[[ $out =~ ^(\<missing\>|sha256:[0-9a-f]{64}) ]]
+}
