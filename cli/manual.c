@@ -6,6 +6,7 @@
  *	command TAB PATH TAB SYNOPSIS TAB HELP		"-" is dhow itself, with the options that stand before commands
  *	also TAB PATH					another name of the command above
  *	example TAB LINE
+ *	key TAB SECTION TAB NAME TAB OPTION TAB HOW	of Quadlet units; OPTION is "-" when no option does it alone
  *	option TAB LETTER TAB NAME TAB VALUE TAB DEFAULT TAB WORDS TAB HELP
  *
  * What is empty is "-". Hidden commands and options are not there, refused ones are in docs/options.md.
@@ -13,6 +14,7 @@
 #include "cli/commands.h"
 
 #include "base/strbuf.h"
+#include "units/quadlet.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -52,6 +54,23 @@ static void print_command(const struct cmd *cmd)
 	(void)opts_each(cmd->opts, 0, print_option, (void *)(uintptr_t)cmd->defaults);
 }
 
+static void print_keys(const char *section, const struct quadlet_key *key)
+{
+	static const char *const how[] = {
+		[QUADLET_SPECIAL] = "-",
+		[QUADLET_ONE] = "the last line counts",
+		[QUADLET_EACH] = "each line adds one",
+		[QUADLET_WORDS] = "each word adds one",
+		[QUADLET_FLAG] = "true or false",
+		[QUADLET_FLAG_VALUE] = "true or false",
+	};
+
+	for (; key->name != NULL; key++)
+		(void)printf("key\t%s\t%s\t%s%s%s\t%s\n", section, key->name, or_dash(key->option),
+			     key->prefix != NULL ? " " : "", key->prefix != NULL ? key->prefix : "",
+			     how[key->how]);
+}
+
 static int manual_run(struct cli *cli, void *opts, const struct strv *args, struct err *err)
 {
 	(void)printf(
@@ -63,6 +82,9 @@ static int manual_run(struct cli *cli, void *opts, const struct strv *args, stru
 		if (!commands[i]->hidden)
 			print_command(commands[i]);
 	}
+	for (int type = 0; type < QUADLET_TYPE_COUNT; type++)
+		print_keys(quadlet_section(type), quadlet_keys(type));
+	print_keys("Quadlet", quadlet_common_keys);
 	return 0;
 }
 
