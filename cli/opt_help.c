@@ -79,6 +79,33 @@ static void add_left(const struct opt *opt, struct strbuf *out)
 		strbuf_addf(out, " %s", opt->value);
 }
 
+/* the widest terminal that everybody has; options longer than LEFT_MAX do not push the texts of all others to the right */
+#define HELP_COLUMNS 100
+#define LEFT_MAX     38
+
+/* Append words behind what stands in the line already; further lines begin below the first word. */
+static void add_wrapped(const char *text, size_t column, size_t indent, struct strbuf *out)
+{
+	bool first = true;
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, " ");
+
+		if (!first && column + 1 + length > HELP_COLUMNS) {
+			strbuf_addf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (!first) {
+			strbuf_addc(out, ' ');
+			column++;
+		}
+		strbuf_add(out, text, length);
+		column += length;
+		text += length + (text[length] == ' ');
+		first = false;
+	}
+	strbuf_addc(out, '\n');
+}
+
 void opts_help(const struct opt *rows, const void *defaults, struct strbuf *out)
 {
 	struct row_list list = { NULL, 0 };
@@ -93,7 +120,7 @@ void opts_help(const struct opt *rows, const void *defaults, struct strbuf *out)
 		if (list.rows[i].opt->hidden)
 			continue;
 		add_left(list.rows[i].opt, &left);
-		if (left.length > width)
+		if (left.length > width && left.length <= LEFT_MAX)
 			width = left.length;
 	}
 	for (size_t i = 0; i < list.count; i++) {
@@ -102,14 +129,16 @@ void opts_help(const struct opt *rows, const void *defaults, struct strbuf *out)
 		if (list.rows[i].opt->hidden)
 			continue;
 		add_left(list.rows[i].opt, &left);
-		strbuf_addf(out, "%-*s  %s", (int)width, left.data, list.rows[i].opt->help);
+		strbuf_addf(out, "%-*s  ", (int)width, left.data);
 
-		cleanup_strbuf struct strbuf value = STRBUF_INIT;
+		cleanup_strbuf struct strbuf value = STRBUF_INIT, text = STRBUF_INIT;
 
 		opt_default(list.rows[i].opt, list.rows[i].base, defaults, &value);
+		strbuf_adds(&text, list.rows[i].opt->help);
 		if (value.length > 0)
-			strbuf_addf(out, " (default %s)", value.data);
-		strbuf_addc(out, '\n');
+			strbuf_addf(&text, " (default %s)", value.data);
+		add_wrapped(text.data, (left.length > width ? left.length : width) + 2, width + 2,
+			    out);
 	}
 	free(list.rows);
 }

@@ -250,3 +250,13 @@ directive() { dhow __complete "$@" | tail -1; }
 	run_ok version --format json
 	has "$out" '"OsArch"'
 }
+
+@test "no line of any --help is longer than 100 columns" {
+	dhow __manual | awk -F'\t' '$1 == "command" && $2 != "-" { print $2 }' >paths
+	[ "$(wc -l <paths)" -gt 100 ]
+	while read -r path; do
+		# shellcheck disable=SC2086 # words
+		dhow $path --help </dev/null | awk -v path="$path" 'length($0) > 100 { print path ": " $0 }'
+	done <paths >long
+	eq "$(cat long)" ""
+}
