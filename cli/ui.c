@@ -44,7 +44,8 @@ int ui_start(struct cli *cli, struct err *err)
 	cleanup_strv struct strv argv = STRV_INIT;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		err_set(err, ERR_UNSUPPORTED, "the live view needs a terminal for input and output");
+		err_set(err, ERR_UNSUPPORTED,
+			"the live view needs a terminal for input and output");
 		return err_hint(
 			err, "`dhow ps --all` and `dhow stats --no-stream` print the same once.");
 	}
