@@ -65,7 +65,7 @@ struct cli {
 	struct strv command_line; /* all words, the program's name first */
 };
 
-#define CMD_PATHS_MAX 6
+#define CMD_PATHS_MAX 8
 
 struct cmd {
 	const char *paths[CMD_PATHS_MAX];

@@ -175,8 +175,13 @@ void cmd_help(const struct cli *cli, const struct cmd *cmd, const char *path, st
 		for (size_t i = 0, shown = 0; i < CMD_PATHS_MAX && cmd->paths[i] != NULL; i++) {
 			if (str_equal(cmd->paths[i], path))
 				continue;
-			strbuf_addf(out, "%s%s %s", shown++ > 0 ? ", " : "", cli->program,
-				    cmd->paths[i]);
+			/* a few in a line, so that it fits */
+			strbuf_addf(out, "%s%s %s",
+				    shown == 0	     ? ""
+				    : shown % 3 == 0 ? ",\n  "
+						     : ", ",
+				    cli->program, cmd->paths[i]);
+			shown++;
 		}
 		strbuf_addc(out, '\n');
 	}
