@@ -315,10 +315,9 @@ static int pull_base(struct build *build, struct stage *stage, struct err *err)
 		return 0;
 	if (stage->base_context >= 0) {
 		name = build->contexts[stage->base_context].image;
+		/* a directory: begin_stage() copies it */
 		if (name == NULL)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "the build context '%s' is a directory: it cannot be a base",
-				       stage->base);
+			return 0;
 	}
 	if (str_equal(name, "scratch"))
 		return 0;

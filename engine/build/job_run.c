@@ -23,6 +23,8 @@
 
 #define HOST_NAME     "buildkitsandbox"
 #define SCRIPT_PREFIX "/dev/pipes"
+/* the kernel takes 128 KiB */
+#define ARGUMENT_LIMIT (96U << 10)
 
 /* ---- plan ---- */
 
@@ -60,6 +62,18 @@ static int read_argv(struct job *job, struct strbuf *key_text, struct err *err)
 		df_split_blanks(first, &job->argv);
 		if (job->argv.count == 0)
 			return err_set(err, ERR_USAGE, "the heredoc's first line names no program");
+		strv_add(&job->argv, job->script_name);
+		strbuf_adds(key_text, job->script);
+		return 0;
+	}
+	const size_t shell_count = job->argv.count;
+
+	/* what is too long for an argument is a file, which the shell reads without its -c */
+	if (alone && strlen(item->heredocs[0].text) >= ARGUMENT_LIMIT && shell_count > 1 &&
+	    str_equal(job->argv.items[shell_count - 1], "-c")) {
+		job->script = xstrdup(item->heredocs[0].text);
+		job->script_name = xstrdup(SCRIPT_PREFIX "/heredoc");
+		strv_remove(&job->argv, shell_count - 1);
 		strv_add(&job->argv, job->script_name);
 		strbuf_adds(key_text, job->script);
 		return 0;

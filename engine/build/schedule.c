@@ -329,11 +329,24 @@ static int do_instruction(struct schedule *schedule, struct stage *stage,
 static int read_triggers(struct build *build, struct stage *stage, struct err *err)
 {
 	const struct strv *texts = &stage->state.onbuild;
+	const char *directory =
+		stage->base_context >= 0 && build->contexts[stage->base_context].image == NULL
+			? build->contexts[stage->base_context].name
+			: NULL;
 
 	stage->triggers = xcalloc(texts->count + 1, sizeof(*stage->triggers));
+	/* a directory as base: nothing, and all its files */
+	if (directory != NULL) {
+		cleanup_free char *text = xasprintf("COPY --from=%s / /", directory);
+
+		if (df_parse_one(build->file.name, stage->from->first_line, text, '\\',
+				 &stage->triggers[0], err) < 0)
+			return -1;
+		stage->trigger_count = 1;
+	}
 	for (size_t i = 0; i < texts->count; i++) {
 		if (df_parse_one("ONBUILD of the base image", (unsigned)(i + 1), texts->items[i],
-				 '\\', &stage->triggers[i], err) < 0)
+				 '\\', &stage->triggers[stage->trigger_count], err) < 0)
 			return -1;
 		stage->trigger_count++;
 	}
