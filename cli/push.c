@@ -11,9 +11,31 @@
 #include "engine/container.h"
 #include "engine/files.h"
 
+static int push_tags(struct cli *cli, const struct image_push_opts *opts, const struct strv *args,
+		     struct err *err)
+{
+	cleanup_progress struct progress_view *view = NULL;
+	int status;
+
+	if (args->count > 1)
+		return err_set(err, ERR_USAGE,
+			       "--all-tags takes a repository, and no other destination");
+	if (opts->digestfile != NULL)
+		return err_set(err, ERR_USAGE, "--digestfile is for one tag, not for --all-tags");
+	view = opts->quiet ? NULL : progress_view_new();
+	status = image_push_all_tags(cli->engine, args->items[0], opts,
+				     opts->quiet ? NULL : progress_view_event, view, err);
+	progress_view_end(view);
+	return status;
+}
+
 static int push_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
 	struct image_push_opts *opts = opts_;
+
+	if (opts->all_tags)
+		return push_tags(cli, opts, args, err);
+
 	cleanup_progress struct progress_view *view = opts->quiet ? NULL : progress_view_new();
 	struct digest digest = { "" };
 	int status =
@@ -31,6 +53,7 @@ static const char *const push_compressions[] = { "gzip", "zstd", "zstd:chunked",
 
 #define T struct image_push_opts
 static const struct opt push_opts[] = {
+	OPT_FLAG('a', "all-tags", T, all_tags, "push all tags that a repository has here"),
 	OPT_STRING(0, "authfile", T, registry.authfile, "FILE",
 		   "file with the credentials of registries"),
 	OPT_STRING(0, "cert-dir", T, registry.cert_dir, "DIR",
@@ -63,7 +86,6 @@ static const struct opt push_opts[] = {
 	OPT_REFUSED(0, "all", "a list is always sent with its images"),
 	OPT_REFUSED('D', "disable-compression", "layers are compressed on their way to a registry"),
 	OPT_REFUSED(0, "rm", "a list is removed by `dhow manifest push --rm`"),
-	OPT_REFUSED('a', "all-tags", "push each name by itself"),
 	OPT_REFUSED_VALUE(0, "encryption-key", "images cannot be encrypted"),
 	OPT_REFUSED_VALUE(0, "encrypt-layer", "images cannot be encrypted"),
 	OPT_REFUSED(0, "disable-content-trust", "there is no content trust of docker's kind"),

@@ -134,9 +134,10 @@ struct image_push_opts {
 	struct image_sign_opts sign;
 	struct image_pull_opts registry; /* authfile, creds, cert_dir, tls_verify, retry */
 	char *format;			 /* oci, v2s2; NULL: as it is */
-	char *compression_format;	 /* gzip, zstd; NULL: gzip for what is not compressed */
-	int64_t compression_level;	 /* -1: the usual one */
+	char *compression_format; /* gzip, zstd, zstd:chunked; NULL: gzip for what is not compressed */
+	int64_t compression_level; /* -1: the usual one */
 	bool compress, force_compression, quiet, remove_signatures;
+	bool all_tags; /* the command's: image_push_all_tags() */
 	char *digestfile;
 };
 /**
@@ -147,6 +148,10 @@ struct image_push_opts {
 int image_push(struct engine *engine, const char *text, const char *destination,
 	       const struct image_push_opts *opts, progress_function progress, void *progress_arg,
 	       struct digest *ret_digest, struct err *err);
+
+/** All names in a repository, "HOST/PATH" or the end of it, each to where it leads. ERR_AMBIGUOUS, and as image_push(). */
+int image_push_all_tags(struct engine *engine, const char *text, const struct image_push_opts *opts,
+			progress_function progress, void *progress_arg, struct err *err);
 
 /** The same for an image that is in no list: it is written and sent. Not to a file. */
 struct image_new;

@@ -146,3 +146,25 @@ run_in_file() {
 	out=$(cat "$T/out") err=$(cat "$T/err")
 	[ "$status" = 0 ]
 }
+
+@test "push --all-tags sends each tag of the repository, and of no other" {
+	local tag
+	for tag in 1 2 third; do run_ok tag $IMAGE $REG/team/all:$tag; done
+	run_ok tag $IMAGE $REG/team/other:9
+	run_ok push -q --all-tags --tls-verify=false $REG/team/all
+	eq "$(curl -s http://$REG/v2/team/all/tags/list | jq -r '.tags | sort | join(" ")')" "1 2 third"
+	eq "$(curl -s -o /dev/null -w '%{http_code}' http://$REG/v2/team/other/tags/list)" 404
+	run_ok push -q -a --tls-verify=false team/all
+	run_fails 125 push -q -a $REG/team/all:1
+	has "$err" "it names one already"
+	run_fails 125 push -q -a $REG/team/nothing
+	has "$err" "no image has a name in repository"
+	run_fails 125 push -q -a $REG/team/all $REG/team/more
+	has "$err" "no other destination"
+	run_ok tag $IMAGE localhost/team/all:1
+	run_fails 125 push -q -a team/all
+	has "$err" "is both"
+	for tag in $REG/team/all:1 $REG/team/all:2 $REG/team/all:third $REG/team/other:9 localhost/team/all:1; do
+		run_ok untag $IMAGE $tag
+	done
+}
