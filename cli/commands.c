@@ -79,6 +79,7 @@ const struct noun nouns[] = {
 	X(cmd_help_cmd)                                                                            \
 	X(cmd_container_inspect)                                                                   \
 	X(cmd_container_clone)                                                                     \
+	X(cmd_container_runlabel)                                                                  \
 	X(cmd_container_exists)                                                                    \
 	X(cmd_container_prune)                                                                     \
 	X(cmd_container_cleanup)                                                                   \

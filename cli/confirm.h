@@ -7,7 +7,11 @@
 
 #include <stdbool.h>
 
+struct strv;
+
 /** Warn with text, ask on stdout, read one line of stdin: true for y or yes. */
 bool confirm(const char *text);
+/** The same, and names below it, each on its line; heading comes before them. True without a question when there are none. */
+bool confirm_list(const char *text, const char *heading, const struct strv *names);
 
 #endif

@@ -33,8 +33,6 @@ const struct refused_command refused_commands[] = {
 	{ "checkpoint", NO_CHECKPOINT },
 	{ "container checkpoint", NO_CHECKPOINT },
 	{ "container restore", NO_CHECKPOINT },
-	{ "container runlabel",
-	  "an image does not choose what is run on the host: say the command yourself" },
 	{ "network create", NO_NETWORKS },
 	{ "network connect", NO_NETWORKS },
 	{ "network disconnect", NO_NETWORKS },

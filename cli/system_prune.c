@@ -3,13 +3,14 @@
  * cli/system_prune.c - `system prune`: remove all that nobody needs
  *
  * Containers that do not run go first, because images and volumes are needed as long as a container is there. What was had back is
- * measured, before and after, and not added up from what was meant to be (U22).
+ * measured, before and after, and not added up from what was meant to be (U22). The same walk is done before the question, to say what will go.
  */
 #include "cli/cmd.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "base/strv.h"
 #include "cli/confirm.h"
 #include "cli/human.h"
 #include "cli/volume_filter.h"
@@ -29,7 +30,9 @@ struct prune {
 	struct cli *cli;
 	const struct system_prune_opts *opts;
 	int worst;
-	bool any; /* a heading is printed above the first of a kind */
+	bool any;	      /* a heading is printed above the first of a kind */
+	struct strv *planned; /* nothing is removed: lines that say what would be; NULL: it is */
+	struct strv gone; /* ids and names of containers that would be: they need nothing then */
 };
 
 static void print_removed(struct prune *prune, const char *heading, const char *id)
@@ -38,6 +41,15 @@ static void print_removed(struct prune *prune, const char *heading, const char *
 		(void)printf("%s\n", heading);
 	prune->any = true;
 	(void)printf("%s\n", id);
+}
+
+/* True when all that need a thing would be gone. */
+static bool is_free(const struct prune *prune, const struct strv *users)
+{
+	for (size_t i = 0; i < users->count; i++)
+		if (!strv_contains(&prune->gone, users->items[i]))
+			return false;
+	return true;
 }
 
 static void failed(struct prune *prune, const struct err *err)
@@ -65,6 +77,13 @@ static int prune_containers(struct prune *prune, struct err *err)
 		     container->state.status != CONTAINER_EXITED) ||
 		    container_is_working(container) || !container_filter_match(filter, container))
 			continue;
+		if (prune->planned != NULL) {
+			strv_add(&prune->gone, container->id.text);
+			strv_add(&prune->gone, container->name);
+			strv_addf(prune->planned, "container %.*s  %s", OBJECT_ID_SHORT,
+				  container->id.text, container->name);
+			continue;
+		}
 		if (container_remove(engine, container, &remove, &one) == 0)
 			print_removed(prune, "Deleted Containers", container->id.text);
 		/* one that was started meanwhile, or that a running one needs, is not meant */
@@ -74,6 +93,14 @@ static int prune_containers(struct prune *prune, struct err *err)
 	return 0;
 }
 
+static void plan_image(struct prune *prune, const struct image *image)
+{
+	cleanup_free char *names = strv_join(&image->names, " ");
+
+	strv_addf(prune->planned, "image %.*s  %s", OBJECT_ID_SHORT, digest_hex(&image->config),
+		  names);
+}
+
 static void prune_image(struct prune *prune, const struct image *image)
 {
 	cleanup_strv struct strv users = STRV_INIT;
@@ -81,8 +108,10 @@ static void prune_image(struct prune *prune, const struct image *image)
 
 	if (container_uses_image(prune->cli->engine, &image->manifest, &users, &err) < 0)
 		failed(prune, &err);
-	else if (users.count > 0)
+	else if (!is_free(prune, &users))
 		return;
+	else if (prune->planned != NULL)
+		plan_image(prune, image);
 	else if (image_remove(prune->cli->engine->store, image, NULL, &err) < 0)
 		failed(prune, &err);
 	else
@@ -142,9 +171,11 @@ static int prune_volumes(struct prune *prune, struct err *err)
 		if (status > 0)
 			status = container_uses_volume(engine, volume->name, &users, err) < 0 ? -1
 											      : 1;
-		if (status <= 0 || users.count > 0)
+		if (status <= 0 || !is_free(prune, &users))
 			continue;
-		if (volume_remove(engine->store, volume->name, &one) == 0)
+		if (prune->planned != NULL)
+			strv_addf(prune->planned, "volume %s", volume->name);
+		else if (volume_remove(engine->store, volume->name, &one) == 0)
 			print_removed(prune, "Deleted Volumes", volume->name);
 		else if (one.kind != ERR_NOT_FOUND)
 			failed(prune, &one);
@@ -153,9 +184,21 @@ static int prune_volumes(struct prune *prune, struct err *err)
 	return status < 0 ? -1 : 0;
 }
 
-static bool user_agrees(const struct system_prune_opts *opts)
+/* 1 yes, 0 no */
+static int user_agrees(struct cli *cli, const struct system_prune_opts *opts, struct err *err)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv planned = STRV_INIT;
+	struct prune prune = { .cli = cli, .opts = opts, .planned = &planned, .gone = STRV_INIT };
+	int status = prune_containers(&prune, err);
+
+	if (status == 0)
+		status = prune_images(&prune, err);
+	if (status == 0 && opts->volumes)
+		status = prune_volumes(&prune, err);
+	strv_release(&prune.gone);
+	if (status < 0)
+		return -1;
 
 	strbuf_adds(&text, "This command removes:\n\t- all stopped containers\n");
 	if (opts->volumes)
@@ -164,6 +207,10 @@ static bool user_agrees(const struct system_prune_opts *opts)
 		    opts->all
 			    ? "\t- all images without at least one container associated with them\n"
 			    : "\t- all dangling images\n");
+	strbuf_adds(&text, planned.count > 0 ? "The following will be removed:\n"
+					     : "Now there is nothing of that.\n");
+	for (size_t i = 0; i < planned.count; i++)
+		strbuf_addf(&text, "\t%s\n", planned.items[i]);
 	return confirm(text.data);
 }
 
@@ -187,8 +234,9 @@ static int prune_run(struct cli *cli, void *opts_, const struct strv *args, stru
 	/* a wrong filter is found before anything is gone */
 	if (opts->volumes && volume_filter_check(&opts->filters, err) < 0)
 		return -1;
-	if (!opts->force && !user_agrees(opts))
-		return 0;
+	int agreed = opts->force ? 1 : user_agrees(cli, opts, err);
+	if (agreed <= 0)
+		return agreed;
 	if (measure(cli, &before, err) < 0 || prune_containers(&prune, err) < 0 ||
 	    prune_images(&prune, err) < 0 || prune_layers(&prune, err) < 0 ||
 	    (opts->volumes && prune_volumes(&prune, err) < 0) || measure(cli, &after, err) < 0)

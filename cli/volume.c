@@ -321,40 +321,58 @@ struct volume_prune_opts {
 	struct strv filters;
 };
 
-static int volume_prune_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+/* Names of those that nobody uses, and that the options mean. */
+static int volume_prune_choose(struct cli *cli, const struct volume_prune_opts *opts,
+			       struct strv *names, struct err *err)
 {
-	struct volume_prune_opts *opts = opts_;
 	struct volume_list list = { NULL, 0 };
-	int worst = 0;
-	int status = 0;
+	int status = volume_list(cli->engine->store, &list, err);
 
-	if (volume_filter_check(&opts->filters, err) < 0)
-		return -1;
-	if (!opts->force && !confirm("This will remove all volumes that no container uses."))
-		return 0;
-	if (volume_list(cli->engine->store, &list, err) < 0)
-		return -1;
 	for (size_t i = 0; i < list.count && status >= 0; i++) {
 		cleanup_strv struct strv users = STRV_INIT;
-		const char *name = list.items[i]->name;
-		struct err one = { 0 };
+		const struct volume *volume = list.items[i];
 
-		status = volume_filter_match(cli->engine, &opts->filters, list.items[i], err);
+		status = volume_filter_match(cli->engine, &opts->filters, volume, err);
 		if (status <= 0)
 			continue;
 		/* docker keeps those with a name unless it is told to take all */
-		if (cli->as_docker && !opts->all && !list.items[i]->anonymous)
+		if (cli->as_docker && !opts->all && !volume->anonymous)
 			continue;
-		status = container_uses_volume(cli->engine, name, &users, err);
-		if (status < 0 || users.count > 0)
-			continue;
-		if (volume_remove(cli->engine->store, name, &one) < 0)
-			worst = cli_worse(worst, cli_error(cli, &one));
-		else
-			(void)printf("%s\n", name);
+		status = container_uses_volume(cli->engine, volume->name, &users, err);
+		if (status >= 0 && users.count == 0)
+			strv_add(names, volume->name);
 	}
 	volume_list_release(&list);
-	return status < 0 ? -1 : worst;
+	return status < 0 ? -1 : 0;
+}
+
+static int volume_prune_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
+{
+	struct volume_prune_opts *opts = opts_;
+	cleanup_strv struct strv names = STRV_INIT;
+	int worst = 0;
+
+	if (volume_filter_check(&opts->filters, err) < 0 ||
+	    volume_prune_choose(cli, opts, &names, err) < 0)
+		return -1;
+	if (!opts->force && !confirm_list("This will remove all volumes that no container uses.",
+					  "The following volumes will be removed:", &names))
+		return 0;
+	for (size_t i = 0; i < names.count; i++) {
+		cleanup_strv struct strv users = STRV_INIT;
+		struct err one = { 0 };
+
+		/* while the question was open somebody may have begun to use it, or removed it */
+		if (container_uses_volume(cli->engine, names.items[i], &users, err) < 0)
+			return -1;
+		if (users.count > 0)
+			continue;
+		if (volume_remove(cli->engine->store, names.items[i], &one) == 0)
+			(void)printf("%s\n", names.items[i]);
+		else if (one.kind != ERR_NOT_FOUND)
+			worst = cli_worse(worst, cli_error(cli, &one));
+	}
+	return worst;
 }
 
 static const struct opt volume_prune_opts[] = {

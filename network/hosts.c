@@ -191,9 +191,14 @@ int hosts_file(const struct hosts_request *request, struct strbuf *out, struct e
 
 	add_words(out, &seen, "127.0.0.1", "localhost");
 	add_words(out, &seen, "::1", "localhost");
-	if (request->hostname != NULL)
+	if (request->hostname != NULL) {
+		cleanup_free char *own =
+			request->name != NULL ? xasprintf("%s %s", request->hostname, request->name)
+					      : xstrdup(request->hostname);
+
 		add_words(out, &seen, request->address != NULL ? request->address : OWN_ADDRESS,
-			  request->hostname);
+			  own);
+	}
 	if (request->host_gateway != NULL)
 		add_words(out, &seen, request->host_gateway, HOST_NAMES);
 	return 0;

@@ -151,6 +151,7 @@ char *network_host_gateway(const struct network_mode *mode);
 /* files */
 struct hosts_request {
 	const char *hostname;	  /* NULL: no line */
+	const char *name;	  /* of the container: on the same line; or NULL */
 	const char *address;	  /* of the container, or NULL for 127.0.1.1 */
 	const struct strv *extra; /* "name:ip" or "name1;name2:ip", "host-gateway" for the ip */
 	const char *

@@ -373,3 +373,15 @@ void removal_finish(struct store *store, struct removal *removal)
 	fd_close(&removal->tmp_fd);
 	fd_close(&removal->lock_fd);
 }
+
+int store_remove_entry(struct store *store, int dir_fd, const char *name, struct err *err)
+{
+	struct removal removal = REMOVAL_INIT;
+	int taken;
+
+	if (removal_begin(store, &removal, err) < 0)
+		return -1;
+	taken = removal_take(&removal, "rm", dir_fd, name, err);
+	removal_finish(store, &removal);
+	return taken;
+}

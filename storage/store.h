@@ -99,6 +99,11 @@ void staging_discard(struct store *store, struct staging *staging);
  * process is started), else in a user namespace with the default maps.
  */
 int store_remove_tree(struct store *store, int dir_fd, const char *name, struct err *err);
+/**
+ * Remove an entry of the store: it is gone for everybody at once, then deleted; who is killed meanwhile leaves the rest to the next command.
+ * 1, 0 there is none, -1.
+ */
+int store_remove_entry(struct store *store, int dir_fd, const char *name, struct err *err);
 /** Sync everything of the store's file system. One call, however many files were written. */
 int store_sync(struct store *store, struct err *err);
 /** The default maps of this user (cached in the store object). Borrowed. */

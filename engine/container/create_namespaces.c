@@ -129,6 +129,25 @@ static int userns_words(const char *mode, const char *text, struct userns_words 
 	return 0;
 }
 
+/* The caller's home is the container's when it is mounted there, as podman has it. */
+static bool mounts_path(const struct container_create_opts *opts, const char *path)
+{
+	const struct strv *const lists[] = { &opts->volumes, &opts->mounts };
+	static const char *const before[] = { ":", "dst=", "target=", "destination=" };
+
+	for (size_t list = 0; list < ARRAY_SIZE(lists); list++)
+		for (size_t i = 0; i < lists[list]->count; i++)
+			for (size_t k = 0; k < ARRAY_SIZE(before); k++) {
+				const char *item = lists[list]->items[i];
+				cleanup_free char *want = xasprintf("%s%s", before[k], path);
+				const char *at = strstr(item, want);
+
+				if (at != NULL && strchr(":,", at[strlen(want)]) != NULL)
+					return true;
+			}
+	return false;
+}
+
 /* An account for the caller, so that tools inside find a name and a home. */
 static void keep_id_account(struct create *create, uint32_t uid, uint32_t gid)
 {
@@ -144,8 +163,10 @@ static void keep_id_account(struct create *create, uint32_t uid, uint32_t gid)
 	if (create->opts->passwd == 0)
 		return;
 	const char *cwd = json_get_string(create->spec, "/", "process", "cwd", NULL);
-	cleanup_free char *entry = xasprintf("%s:*:%u:%u:%s:%s:/bin/sh", name, uid, gid,
-					     known ? account.gecos : name, cwd);
+	bool has_home = known && mounts_path(create->opts, account.home);
+	cleanup_free char *entry =
+		xasprintf("%s:*:%u:%u:%s:%s:/bin/sh", name, uid, gid, known ? account.gecos : name,
+			  has_home ? account.home : cwd);
 	cleanup_free char *group = xasprintf("%s:x:%u:%s", name, gid, name);
 
 	json_put_string(runtime, KEY_PASSWD_ENTRY, entry);

@@ -204,20 +204,14 @@ int container_remove(struct engine *engine, struct container *container,
 	cleanup_fd int containers_fd = container_open_dir(engine, true, err);
 	if (containers_fd < 0)
 		return -1;
-	cleanup_fd int tmp_fd = store_open_dir(store, "tmp", true, err);
-	if (tmp_fd < 0)
-		return -1;
-	cleanup_free char *gone = xasprintf("rm-%.32s", container->id.text);
-	if (renameat(containers_fd, container->id.text, tmp_fd, gone) < 0) {
-		if (errno == ENOENT)
-			return 0;
-		return err_sys(err, errno, "cannot remove container '%s'", what);
-	}
+	int removed = store_remove_entry(store, containers_fd, container->id.text, err);
+	if (removed < 0)
+		return err_wrap(err, "cannot remove container '%s'", what);
+	if (removed == 0)
+		return 0;
 	const char *cid_file = json_get_string(container->create, NULL, KEY_CID_FILE, NULL);
 	if (cid_file != NULL)
 		unlink(cid_file);
-	if (store_remove_tree(store, tmp_fd, gone, err) < 0)
-		return err_wrap(err, "cannot remove the files of container '%s'", what);
 	remove_anonymous_volumes(engine, &volumes);
 	if (container->create != NULL)
 		event_container(engine, container, EVENT_REMOVE);

@@ -47,6 +47,7 @@ static int write_hosts(struct start *start, const json_t *network, const char *h
 	cleanup_free char *host_gateway = network_host_gateway(&start->mode);
 	const struct hosts_request request = {
 		.hostname = hostname,
+		.name = start->container->name,
 		.address = network_address(&start->mode),
 		.extra = &extra,
 		.host_gateway = host_gateway,

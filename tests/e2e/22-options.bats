@@ -86,6 +86,13 @@ refused() { # PART ARG...: run fails with 125, and the message has PART
 	refused nobody-at-all --hostuser nobody-at-all
 	run_ok $R --userns keep-id --passwd-entry "x:*:$(id -u):$(id -g)::/y:/bin/sh" $IMAGE sh -c 'id -un; echo $HOME'
 	eq "$out" $'x\n/y'
+	# the caller's home is that of the container when it is mounted there
+	mkdir -p "$W/home"
+	run_ok $R --userns keep-id -w /tmp $IMAGE sh -c 'echo $HOME'
+	eq "$out" /tmp
+	home=$(getent passwd "$(id -u)" | cut -d: -f6)
+	run_ok $R --userns keep-id -v "$W/home:$home" $IMAGE sh -c 'echo $HOME'
+	eq "$out" "$home"
 	refused keep-groups --group-add keep-groups --group-add 5
 }
 
@@ -203,6 +210,34 @@ refused() { # PART ARG...: run fails with 125, and the message has PART
 	run_exits 1 container exists $C
 	run_fails 125 container clone nobody-has-this
 	has "$err" nobody-has-this
-	run_fails 125 container runlabel run $IMAGE
-	has "$err" "does not choose"
+}
+
+@test "container runlabel: the command of a label, and nothing but dhow's" {
+	cat >Dockerfile <<-EOF
+		FROM $IMAGE
+		LABEL RUN="/usr/bin/podman run --rm --name NAME --network none -e N=\\\${NAME} -e I=\\\${IMAGE} \\\${OPT1} IMAGE sh -c 'echo \\\"\\\$@\\\"' sh"
+		LABEL show="podman run -v \\\${PWD}:/d \\\${OPT2} IMAGE \\\${HOME}" sleep="docker run -d --name NAME --network none IMAGE sleep 1000"
+		LABEL program="/bin/rm -rf /" unshare="podman unshare rm" quote="podman run 'x" again="podman container runlabel run IMAGE"
+	EOF
+	run_ok build -q -t labels .
+	run_ok container runlabel --display --name me --opt2="a  b" show labels more
+	eq "$out" "command: $DHOW run -v $PWD:/d a b localhost/labels:latest more"
+	run_ok container runlabel --display program labels
+	eq "$out" "command: /bin/rm -rf /"
+	run_ok container runlabel -q run labels one two
+	eq "$out" "one two"
+	run_ok container runlabel --name $C sleep labels
+	has "$out" "run -d --name $C --network none localhost/labels:latest sleep 1000"
+	run_fails 125 container runlabel --name $C sleep labels
+	run_ok container runlabel --replace --name $C sleep labels
+	run_fails 125 container runlabel nosuch labels
+	has "$err" "cannot find the value of label: nosuch in image: labels"
+	run_fails 125 container runlabel program labels
+	has "$err" "its program '/bin/rm' is not dhow"
+	for label in unshare again; do
+		run_fails 125 container runlabel $label labels
+		has "$err" "none of containers"
+	done
+	run_fails 125 container runlabel quote labels
+	has "$err" "no end"
 }

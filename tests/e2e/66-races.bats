@@ -80,3 +80,15 @@ load confined
 		canary_holds
 	done
 }
+
+@test "what a removal that was killed has left is removed by the next command" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	run_ok run --name $C --network none $IMAGE touch /a /b /c /d /e
+	# killed in the middle of its deletions
+	capture strace -f -qq -o /dev/null -e trace=unlinkat -e inject=unlinkat:signal=KILL:when=8 "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" rm $C
+	run_exits 1 container exists $C
+	left=$(ls -d "$W"/store/tmp/rm-*) || complain "it was not killed in time"
+	run_ok run --rm --network none $IMAGE true
+	wait_for 5 not_there "$left"
+}
+not_there() { ! [ -e "$1" ]; }

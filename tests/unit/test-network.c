@@ -277,12 +277,13 @@ static void test_hosts_file(void **state)
 
 	strbuf_clear(&out);
 	request.host_gateway = "192.0.2.1";
+	request.name = "box";
 	assert_int_equal(hosts_file(&request, &out, &err), 0);
 	assert_string_equal(out.data, "192.0.2.2\tb c\n"
 				      "192.0.2.1\tgw\n"
 				      "127.0.0.1\tlocalhost\n"
 				      "::1\tlocalhost\n"
-				      "10.0.2.100\tabc web\n"
+				      "10.0.2.100\tabc web box\n"
 				      "192.0.2.1\thost.containers.internal host.docker.internal\n");
 }
 
