@@ -28,7 +28,8 @@ case $(dpkg --print-architecture) in amd64) packages+=,libisal2 ;; esac
 
 mkdir -p "$directory"
 work=$(mktemp -d "$directory/new.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+# interrupted, mmdebstrap may leave mounts of the host's in there: what is below them is not ours
+trap 'umount -R -q "$work"/root/{proc,sys,dev} 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
 chmod 755 "$work" # the root of the disk gets this mode
 root=$work/root
 # a small initrd, made once: modules are loaded by an emulated processor
