@@ -9,12 +9,7 @@ set -eu -o pipefail
 
 file=$1 packages=${2:-nginx-light,python3-minimal}
 [ ! -s "$file" ] || exit 0
-read -r uri codename < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | grep -v security | head -1)
-[ -n "$uri" ] || { echo "make-debian: apt knows no mirror" >&2; exit 1; }
-options=()
-for conf in /etc/apt/apt.conf.d/*; do
-	[ -f "$conf" ] && grep -q '^Acquire' "$conf" && ! grep -q 'DPkg::' "$conf" && options+=("--aptopt=$conf")
-done
+. "${0%/*}/mirror.bash"
 mkdir -p "$(dirname "$file")"
 mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$packages" "${options[@]}" "$codename" "${file%.tar}.new.tar" "$uri" </dev/null
 mv "${file%.tar}.new.tar" "$file"

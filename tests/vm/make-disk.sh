@@ -8,18 +8,13 @@
 set -eu -o pipefail
 
 directory=$1
-stamp=$(sha256sum <"$0")
+stamp=$(cat "$0" "${0%/*}/../mirror.bash" | sha256sum)
 [ "$(cat "$directory/stamp" 2>/dev/null)" != "$stamp" ] || exit 0
 [ "$(id -u)" = 0 ] || { echo "make-disk: only root can make the disk; afterwards everybody who may read it can run it" >&2; exit 1; }
 for program in mmdebstrap mke2fs; do
 	command -v $program >/dev/null || { echo "make-disk: $program is missing: apt-get install mmdebstrap e2fsprogs" >&2; exit 1; }
 done
-read -r uri codename < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | grep -v security | head -1)
-[ -n "$uri" ] || { echo "make-disk: apt knows no mirror" >&2; exit 1; }
-options=()
-for conf in /etc/apt/apt.conf.d/*; do
-	[ -f "$conf" ] && grep -q '^Acquire' "$conf" && ! grep -q 'DPkg::' "$conf" && options+=("--aptopt=$conf")
-done
+. "${0%/*}/../mirror.bash"
 
 packages=systemd-sysv,dbus-user-session,libpam-systemd,udev,kmod,linux-image-cloud-amd64,initramfs-tools
 packages+=,uidmap,fuse-overlayfs,slirp4netns,ca-certificates,iproute2,busybox-static,libjansson4,libsubid4,libcurl4,libarchive13,libgpgme11,libcap2
