@@ -41,6 +41,9 @@
 #define TRI_UNSET (-1) /* int members that are -1, 0 or 1 */
 
 /** Options of create and run. Strings are NULL when not given. The command line fills it by its option table. */
+/* --userns: the caller has the same ids inside as outside */
+#define USERNS_KEEP_ID "keep-id"
+
 struct container_create_opts {
 	/* what and who */
 	char *name;

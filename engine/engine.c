@@ -70,6 +70,7 @@ void engine_free(struct engine *engine)
 	if (engine->ahead != NULL)
 		runtime_userns_release(engine->ahead);
 	free(engine->ahead);
+	idmaps_release(&engine->ahead_maps);
 	store_free(engine->store);
 	engine_options_release(&engine->options);
 	free(engine);

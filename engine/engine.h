@@ -37,6 +37,7 @@ struct engine {
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 	struct runtime_userns *ahead; /* of container_start_ahead(), owned; or NULL */
+	struct idmaps ahead_maps;     /* its maps where they are not the store's */
 };
 
 /** Open the store as asked. The callback is set by the caller before verbs are called; default: nothing is said. */

@@ -320,8 +320,8 @@ static int userns(struct create *create, struct err *err)
 		return userns_custom(create, ranges, err);
 	if (str_equal(mode, "nomap"))
 		return idmap_plan_nomap(ranges, &create->maps, err);
-	if ((rest = str_after(mode, "keep-id")) != NULL && (*rest == '\0' || *rest == ':')) {
-		if (userns_words("keep-id", *rest == ':' ? rest + 1 : "", &words, err) < 0)
+	if ((rest = str_after(mode, USERNS_KEEP_ID)) != NULL && (*rest == '\0' || *rest == ':')) {
+		if (userns_words(USERNS_KEEP_ID, *rest == ':' ? rest + 1 : "", &words, err) < 0)
 			return -1;
 		create->keep_id = true;
 		keep_id_account(create, words.uid, words.gid);

@@ -358,17 +358,30 @@ static bool joins(const char *namespace)
 	       (str_after(namespace, "container:") != NULL || str_after(namespace, "ns:") != NULL);
 }
 
-/* Another container's user namespace comes with each of its namespaces. */
-static bool has_default_maps(const struct container_create_opts *opts)
+/* Maps that are known from the options alone. Another container's user namespace comes with each of its namespaces. */
+static bool has_plain_maps(const struct container_create_opts *opts)
 {
 	for (size_t i = 0; i < opts->network.count; i++) {
 		if (joins(opts->network.items[i]))
 			return false;
 	}
-	return opts->userns == NULL && opts->uidmap.count == 0 && opts->gidmap.count == 0 &&
-	       opts->subuidname == NULL && opts->subgidname == NULL && opts->requires.count == 0 &&
-	       !joins(opts->pid) && !joins(opts->ipc) && !joins(opts->uts) &&
-	       !joins(opts->cgroupns);
+	return (opts->userns == NULL || str_equal(opts->userns, USERNS_KEEP_ID)) &&
+	       opts->uidmap.count == 0 && opts->gidmap.count == 0 && opts->subuidname == NULL &&
+	       opts->subgidname == NULL && opts->requires.count == 0 && !joins(opts->pid) &&
+	       !joins(opts->ipc) && !joins(opts->uts) && !joins(opts->cgroupns);
+}
+
+static int plain_maps(struct engine *engine, const struct container_create_opts *opts,
+		      const struct idmaps **ret_maps, struct err *err)
+{
+	const struct id_ranges *ranges;
+
+	if (opts->userns == NULL)
+		return store_idmaps(engine->store, ret_maps, err);
+	*ret_maps = &engine->ahead_maps;
+	return store_id_ranges(engine->store, &ranges, err) < 0
+		       ? -1
+		       : idmap_plan_keep_id(ranges, getuid(), getgid(), &engine->ahead_maps, err);
 }
 
 void container_start_ahead(struct engine *engine, const struct container_create_opts *opts)
@@ -378,8 +391,8 @@ void container_start_ahead(struct engine *engine, const struct container_create_
 	struct err ignored = { 0 }; /* container_start() meets it again, and tells it */
 	bool with_network = !strv_contains(&opts->network, "host");
 
-	if (engine->ahead != NULL || !has_default_maps(opts) ||
-	    store_idmaps(engine->store, &maps, &ignored) < 0 ||
+	if (engine->ahead != NULL || !has_plain_maps(opts) ||
+	    plain_maps(engine, opts, &maps, &ignored) < 0 ||
 	    runtime_userns_start(maps, with_network, &userns, &ignored) < 0)
 		return;
 	engine->ahead = xmemdup(&userns, sizeof(userns));

@@ -215,7 +215,7 @@ refused() { # PART ARG...: run fails with 125, and the message has PART
 @test "container runlabel: the command of a label, and nothing but dhow's" {
 	cat >Dockerfile <<-EOF
 		FROM $IMAGE
-		LABEL RUN="/usr/bin/podman run --rm --name NAME --network none -e N=\\\${NAME} -e I=\\\${IMAGE} \\\${OPT1} IMAGE sh -c 'echo \\\"\\\$@\\\"' sh"
+		LABEL RUN="/usr/bin/podman run --rm --name NAME --network none -e N=\\\${NAME} -e I=\\\${IMAGE} \\\${OPT1} IMAGE echo"
 		LABEL show="podman run -v \\\${PWD}:/d \\\${OPT2} IMAGE \\\${HOME}" sleep="docker run -d --name NAME --network none IMAGE sleep 1000"
 		LABEL program="/bin/rm -rf /" unshare="podman unshare rm" quote="podman run 'x" again="podman container runlabel run IMAGE"
 	EOF

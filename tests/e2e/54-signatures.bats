@@ -181,8 +181,8 @@ for n in range(1, 3001): os.link(sys.argv[1], f"{sys.argv[2]}/signature-{n}")' "
 }
 
 @test "signatures of keys that are expired or revoked are none" {
-	gpg_key old seconds=3
 	gpg_key gone
+	gpg_key old seconds=6
 	sk_push "$REG/old:1" --sign-by old@a.test
 	sk_push "$REG/gone:1" --sign-by gone@a.test
 	demand "$(by gone)"
