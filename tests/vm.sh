@@ -53,12 +53,22 @@ cp "$BUILD"/libexec/dhow/* "$work/tree/build/libexec/dhow/"
 cp -r tests units "$work/tree/"
 cp --parents rootless/apparmor.in "$work/tree/" # for units/install.sh
 strip "$work"/tree/build/dhow* "$work"/tree/build/libexec/dhow/* 2>/dev/null
+# the package for the stage that installs it
+add_package() { # FILES...
+	rm -rf "$work/tree/packages"
+	[[ $1 == 5* ]] || return 0
+	mkdir -p "$work/package/libexec" "$work/tree/packages"
+	cp "$BUILD"/dhow "$BUILD"/dhow-runtime "$work/package/"
+	cp -r "$BUILD/libexec" "$work/package/"
+	BUILD=$work/package tests/deb/make.sh 0 >/dev/null && cp "$work"/package/dhow_*.deb "$work/tree/packages/"
+}
 make_second_disk() { # STAGE FILES...
 	echo "$*" >"$work/tree/stage"
 	echo "${FILTER:-}" >"$work/tree/filter"
 	[ -z "${STAY:-}${AGAIN:-}" ] || touch "$work/tree/stay"
 	rm -rf "$work/tree/stage.d"
 	cp -r "$work/stage.d" "$work/tree/"
+	add_package "$@" || fail "there is no package to install"
 	chmod -R a+rX "$work/tree"
 	truncate -s 0 "$work/second.img"
 	truncate -s 96M "$work/second.img"

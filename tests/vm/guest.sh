@@ -8,7 +8,8 @@
 set -u -o pipefail
 
 say() { echo "vm: $*"; }
-as_user() { su -l user -c "cd /dhow && BUILD=build XDG_RUNTIME_DIR=/run/user/1000 STAGE_FILES=/dhow/stage.d $*" </dev/null; }
+user=user
+as_user() { su -l $user -c "cd /dhow && BUILD=build XDG_RUNTIME_DIR=/run/user/$(id -u $user) STAGE_FILES=/dhow/stage.d $*" </dev/null; }
 
 # as installed, for units that start at boot; each time what has changed
 install_new() {
@@ -16,6 +17,13 @@ install_new() {
 	cp -u --remove-destination /dhow/build/libexec/dhow/* /usr/local/libexec/dhow/
 	cp -u --remove-destination /dhow/build/dhow /dhow/build/dhow-runtime /usr/local/bin/
 	/dhow/units/install.sh '' /usr/local /usr/local/libexec/dhow
+}
+# by the package, on a machine and for a user that have had no dhow
+install_package() {
+	rm -rf /usr/local/bin/dhow* /usr/local/libexec/dhow /usr/local/lib/systemd /usr/local/share/dhow
+	dpkg -i /dhow/packages/dhow_*.deb
+	user=other
+	loginctl enable-linger other
 }
 run_files() {
 	local file files filter
@@ -36,8 +44,8 @@ if [ -e /dhow/stay ] && [ "$0" != /run/guest.sh ]; then
 	cp "$0" /run/guest.sh
 	exec bash /run/guest.sh
 fi
-install_new
-until systemctl -q is-active user@1000.service; do sleep 0.2; done
+if [ -d /dhow/packages ]; then install_package; else install_new; fi
+until systemctl -q is-active "user@$(id -u $user).service"; do sleep 0.2; done
 [ ! -d /sys/fs/cgroup/system.slice ] || say "booted in $(cut -d' ' -f1 /proc/uptime) s, kernel $(uname -r)"
 run_files
 if [ -e /dhow/stay ]; then

@@ -17,7 +17,7 @@ done
 . "${0%/*}/../mirror.bash"
 
 packages=systemd-sysv,dbus-user-session,libpam-systemd,udev,kmod,linux-image-cloud-amd64,initramfs-tools
-packages+=,uidmap,fuse-overlayfs,slirp4netns,ca-certificates,iproute2,busybox-static,libjansson4,libsubid4,libcurl4,libarchive13,libgpgme11,libcap2
+packages+=,uidmap,fuse-overlayfs,slirp4netns,ca-certificates,iproute2,busybox-static,libjansson4,libsubid4,libcurl4,libarchive13,libgpgme11,libcap2,libsodium23,libncursesw6
 packages+=,bats,jq,procps,attr,zstd,strace,bsdutils,python3-minimal
 case $(dpkg --print-architecture) in amd64) packages+=,libisal2 ;; esac
 
