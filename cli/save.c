@@ -26,9 +26,11 @@
 struct save_opts {
 	bool compress, uncompressed, multi, quiet;
 	char *format, *output;
+	struct strv except;
 };
 
 struct saving {
+	struct image_list except;
 	struct image **images;
 	struct image_save_item *items;
 	size_t count;
@@ -42,6 +44,7 @@ static void saving_release(struct saving *saving)
 	}
 	free(saving->images);
 	free(saving->items);
+	image_list_release(&saving->except);
 }
 
 static int collect(struct cli *cli, const struct save_opts *opts, const struct strv *args,
@@ -69,6 +72,19 @@ static int collect(struct cli *cli, const struct save_opts *opts, const struct s
 		if (name != NULL)
 			strv_add_take(&item->names, name);
 	}
+	return 0;
+}
+
+static int collect_except(struct cli *cli, const struct save_opts *opts, struct saving *saving,
+			  struct err *err)
+{
+	struct image_list *list = &saving->except;
+
+	list->items = xcalloc(opts->except.count + 1, sizeof(*list->items));
+	for (; list->count < opts->except.count; list->count++)
+		if (image_get(cli->engine, opts->except.items[list->count],
+			      &list->items[list->count], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -100,7 +116,7 @@ static int save_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	struct image_save_request request = {
 		.output_fd = -1, .compress = opts->compress, .name = opts->output, .level = -1
 	};
-	struct saving saving = { NULL, NULL, 0 };
+	struct saving saving = { .images = NULL };
 	int format =
 		opts->format != NULL ? image_save_format_parse(opts->format) : SAVE_DOCKER_ARCHIVE;
 	int status;
@@ -115,7 +131,13 @@ static int save_run(struct cli *cli, void *opts_, const struct strv *args, struc
 		return err_set(err, ERR_USAGE, "--compress and --uncompressed exclude each other");
 	if (opts->compress && format != SAVE_DOCKER_DIR)
 		return err_set(err, ERR_USAGE, "--compress is for --format docker-dir only");
+	if (opts->except.count > 0 && format != SAVE_OCI_ARCHIVE && format != SAVE_OCI_DIR)
+		return err_set(err, ERR_USAGE, "--except is for --format oci-archive and oci-dir");
 	status = collect(cli, opts, args, &saving, err);
+	if (status == 0)
+		status = collect_except(cli, opts, &saving, err);
+	request.except = saving.except.items;
+	request.except_count = saving.except.count;
 	request.format = (enum image_save_format)format;
 	request.items = saving.items;
 	request.count = saving.count;
@@ -133,6 +155,8 @@ static const char *const save_formats[] = { "docker-archive", "oci-archive", "oc
 #define T struct save_opts
 static const struct opt save_opts[] = {
 	OPT_FLAG(0, "compress", T, compress, "docker-dir: compress layers by gzip"),
+	OPT_LIST(0, "except", T, except, "IMAGE",
+		 "leave out the layers of this image, which the other side has"),
 	OPT_STRING_OF(0, "format", T, format, "FORMAT", save_formats,
 		      "docker-archive, oci-archive, oci-dir, docker-dir"),
 	OPT_FLAG('m', "multi-image-archive", T, multi, "all arguments are images"),
@@ -149,7 +173,8 @@ const struct cmd cmd_save = {
 	.synopsis = "IMAGE [NAME...]",
 	.help = "Write images to an archive or directory",
 	.examples = "  dhow save -o web.tar web\n"
-		    "  dhow save -m --format oci-archive -o all.tar web db\n",
+		    "  dhow save -m --format oci-archive -o all.tar web db\n"
+		    "  dhow save --format oci-archive --except web:1 -o delta.tar web:2\n",
 	.section = SECTION_IMAGES,
 	.min_args = 1,
 	.max_args = -1,

@@ -118,6 +118,9 @@ struct image_save_request {
 	bool force_compression;
 	int64_t level;		   /* -1: the usual one */
 	struct digest *ret_digest; /* of the last manifest, or NULL */
+	/* layers of these images are left out: who loads it has them. For formats of OCI */
+	struct image *const *except;
+	size_t except_count;
 };
 /** The same images give the same bytes. */
 int image_save(struct engine *engine, const struct image_save_request *request, struct err *err);

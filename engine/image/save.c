@@ -67,6 +67,43 @@ static int add_list(struct save *save, const struct image *list, const struct la
 	return status;
 }
 
+static bool is_excepted(const struct save *save, const struct digest *diff_id)
+{
+	const struct image_save_request *request = save->request;
+
+	for (size_t i = 0; i < request->except_count; i++)
+		for (size_t k = 0; k < request->except[i]->layer_count; k++)
+			if (digest_equal(&request->except[i]->layers[k].diff_id, diff_id))
+				return true;
+	return false;
+}
+
+/* The manifest still names them: who reads it looks for the layers in his store. */
+static int leave_out(struct save *save, const struct image *image, const struct layout_image *saved,
+		     struct err *err)
+{
+	const json_t *layers = json_object_get(saved->json, "layers");
+
+	if (save->request->except_count == 0)
+		return 0;
+	if (digest_is_set(&image->list) || json_array_size(layers) != image->layer_count)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "cannot leave out layers of a manifest list: save its images");
+	for (size_t i = 0; i < image->layer_count; i++) {
+		struct digest blob;
+
+		if (!is_excepted(save, &image->layers[i].diff_id))
+			continue;
+		if (digest_parse(json_get_string(json_array_get(layers, i), "", "digest", NULL),
+				 &blob) < 0)
+			return err_set(err, ERR_CORRUPT,
+				       "the manifest has a layer without a digest");
+		if (unlinkat(save->layout.blobs_fd, digest_hex(&blob), 0) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "cannot leave out blob '%s'", blob.text);
+	}
+	return 0;
+}
+
 static int fill(struct save *save, struct err *err)
 {
 	const struct image_save_request *request = save->request;
@@ -89,6 +126,8 @@ static int fill(struct save *save, struct err *err)
 			     ? add_list(save, image, &opts, &save->images[i], err)
 			     : layout_add(save->engine, &save->layout, image, &opts,
 					  &save->images[i], err)) < 0)
+			return -1;
+		if (leave_out(save, image, &save->images[i], err) < 0)
 			return -1;
 		if (request->ret_digest != NULL)
 			*request->ret_digest = save->images[i].manifest;

@@ -60,8 +60,11 @@ int local_open(struct fetcher *fetcher, const struct digest *digest, struct err 
 
 		fd = open_file(fetcher->source_dir_fd, member);
 	}
-	if (fd == -ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "'%s' has no blob '%s'", dir, digest->text);
+	if (fd == -ENOENT) {
+		err_set(err, ERR_NOT_FOUND, "'%s' has no blob '%s'", dir, digest->text);
+		return err_hint(err, "If it was saved with --except, load the image first whose "
+				     "layers it leaves out.");
+	}
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot open '%s/%s'", dir, path);
 	return fd;

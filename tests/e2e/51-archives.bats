@@ -34,6 +34,33 @@ prepare_file() {
 	done
 }
 
+@test "a delta lacks the layers of the image that it leaves out, and loads where they are" {
+	local id other=("$DHOW" --root "$W/other" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}-other")
+	dhow run --name $C --network none $IMAGE sh -c 'echo more >/more'
+	dhow commit -q $C more:1
+	id=$(dhow image inspect --format '{{.Id}}' more:1)
+	run_fails 125 save --except $IMAGE -o "$T/x.tar" more:1
+	has "$err" "oci-archive and oci-dir"
+	run_fails 125 save --format oci-archive --except no-such-image -o "$T/x.tar" more:1
+	[ ! -e "$T/x.tar" ]
+	for format in oci-archive oci-dir; do
+		run_ok save --format $format -o "$T/whole" more:1
+		run_ok save --format $format --except $IMAGE -o "$T/delta" more:1
+		[ "$(du -s --apparent-size "$T/delta" | cut -f1)" -lt $(($(du -s --apparent-size "$T/whole" | cut -f1) / 4)) ]
+		if "${other[@]}" load -q -i "$T/delta" 2>"$T/said"; then complain "a delta loaded alone"; fi
+		has "$(cat "$T/said")" "--except"
+		eq "$("${other[@]}" images -aq)" ""
+		dhow save --format $format -o "$T/base" $IMAGE
+		"${other[@]}" load -q -i "$T/base"
+		"${other[@]}" load -q -i "$T/delta"
+		eq "$("${other[@]}" run --rm --network none more:1 cat /more)" more
+		eq "$("${other[@]}" image inspect --format '{{.Id}}' more:1)" "$id"
+		"${other[@]}" rmi -af >/dev/null
+		rm -rf "$T/whole" "$T/delta" "$T/base"
+	done
+	"${other[@]}" system reset -f >/dev/null
+}
+
 @test "skopeo reads what save writes, and podman's names are in it" {
 	need skopeo
 	run_ok save -o "$T/docker.tar" made:1
