@@ -4,10 +4,14 @@
  */
 #include "cli/confirm.h"
 
+#include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/strv.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define CHOICE_TRIES 3
 
 bool confirm(const char *text)
 {
@@ -31,4 +35,23 @@ bool confirm_list(const char *text, const char *heading, const struct strv *name
 	/* the question stands on a line of its own */
 	all.data[all.length - 1] = '\0';
 	return confirm(all.data);
+}
+
+int choose_one(const char *question, const struct strv *names)
+{
+	char answer[16];
+	uint64_t number;
+
+	(void)fprintf(stderr, "%s\n", question);
+	for (size_t i = 0; i < names->count; i++)
+		(void)fprintf(stderr, "%4zu  %s\n", i + 1, names->items[i]);
+	for (int try = 0; try < CHOICE_TRIES; try++) {
+		(void)fprintf(stderr, "Which one is meant? [1-%zu] ", names->count);
+		if (fgets(answer, sizeof(answer), stdin) == NULL)
+			break;
+		answer[strcspn(answer, "\n")] = '\0';
+		if (parse_u64(answer, &number) == 0 && number >= 1 && number <= names->count)
+			return (int)number - 1;
+	}
+	return -1;
 }

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "cli/confirm.h"
 #include "cli/docker.h"
 #include "engine/runtime.h"
 
@@ -53,6 +54,9 @@ static int prepare(struct cli *cli, char **argv, struct err *err)
 	/* scripts that call docker read both streams and know its messages only; people are told */
 	if (!cli->as_docker || isatty(STDERR_FILENO))
 		cli->engine->warn = cli_warning;
+	/* under docker's name short names have one meaning */
+	if (!cli->as_docker && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+		cli->engine->choose = choose_one;
 	return 0;
 }
 

@@ -36,6 +36,8 @@ struct engine {
 	/** A sentence for the user that is no failure; printed on stderr as "Warning: ...". Never NULL. */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
+	/** Ask the user which of several names is meant: its place, or -1. NULL: there is nobody to ask. */
+	int (*choose)(const char *question, const struct strv *names);
 	struct runtime_userns *ahead; /* of container_start_ahead(), owned; or NULL */
 	struct idmaps ahead_maps;     /* its maps where they are not the store's */
 };

@@ -236,33 +236,22 @@ static int pull_name(const struct pull *pull, const struct registries *registrie
 
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
-static int names_of(const struct pull *pull, const struct registries *registries, const char *text,
-		    struct strv *ret_names, struct err *err)
-{
-	cleanup_image_ref struct image_ref ref = { 0 };
-
-	if (image_ref_parse(text, &ref, err) < 0)
-		return -1;
-	if (ref.registry == NULL)
-		return registries_expand(registries, &ref, pull->engine->options.as_docker,
-					 ret_names, err);
-	strv_add_take(ret_names, image_ref_full(&ref, ref.registry));
-	return 0;
-}
-
 static int pull_names(const struct pull *pull, const char *text, struct image **ret_image,
 		      struct err *err)
 {
 	cleanup_registries struct registries *registries = NULL;
 	cleanup_strv struct strv names = STRV_INIT;
 	cleanup_strbuf struct strbuf failures = STRBUF_INIT;
+	cleanup_free char *chosen = NULL;
 
 	if (registries_load(pull->engine->options.registries_conf, &registries, err) < 0 ||
-	    names_of(pull, registries, text, &names, err) < 0)
+	    registries_meant(pull->engine, registries, text, &names, &chosen, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
-		if (pull_name(pull, registries, names.items[i], ret_image, err) == 0)
+		if (pull_name(pull, registries, names.items[i], ret_image, err) == 0) {
+			registries_remember(pull->engine, chosen, names.items[i]);
 			return 0;
+		}
 		if (names.count == 1 || err->kind == ERR_INTERRUPTED || err->kind == ERR_NO_SPACE)
 			return -1;
 		strbuf_addf(&failures, "%s%s", failures.length > 0 ? "; " : "", err->msg);
@@ -488,9 +477,10 @@ static int pull_all_tags(const struct pull *pull, const char *text, struct image
 	cleanup_registries struct registries *registries = NULL;
 	cleanup_image_ref struct image_ref ref = { 0 };
 	cleanup_strv struct strv names = STRV_INIT, tags = STRV_INIT;
+	cleanup_free char *chosen = NULL;
 
 	if (registries_load(pull->engine->options.registries_conf, &registries, err) < 0 ||
-	    names_of(pull, registries, text, &names, err) < 0 ||
+	    registries_meant(pull->engine, registries, text, &names, &chosen, err) < 0 ||
 	    image_ref_parse(names.items[0], &ref, err) < 0)
 		return -1;
 	cleanup_image_ref struct image_ref asked = { 0 };

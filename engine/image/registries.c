@@ -280,21 +280,13 @@ static int merge_directory(struct registries *registries, const char *path, stru
 	return 0;
 }
 
-/* Aliases that other engines have remembered for the user. */
+/* What the user chose, here or with another engine. */
 static int merge_cached_aliases(struct registries *registries, struct err *err)
 {
-	const char *cache = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
-	cleanup_free char *file = NULL;
+	cleanup_free char *file = registries_alias_file();
 	cleanup_json json_t *toml = NULL;
-	int found = 0;
+	int found = toml_read(file, &toml, err);
 
-	if (!str_is_empty(cache))
-		file = xasprintf("%s/containers/short-name-aliases.conf", cache);
-	else
-		file = xasprintf("%s/.cache/containers/short-name-aliases.conf",
-				 str_is_empty(home) ? "/nonexistent" : home);
-	found = toml_read(file, &toml, err);
 	if (found <= 0)
 		return found;
 	return merge_aliases(registries, file, json_at(toml, "aliases", NULL), err);
@@ -374,8 +366,28 @@ static void add_name(struct strv *names, const char *registry, const char *path,
 	strv_add_take(names, image_ref_full(&full, registry));
 }
 
+bool registries_may_ask(const struct registries *registries)
+{
+	return !str_equal(registries->mode, "disabled");
+}
+
 int registries_expand(const struct registries *registries, const struct image_ref *ref,
 		      bool docker_hub, struct strv *ret_names, struct err *err)
+{
+	if (registries_candidates(registries, ref, docker_hub, ret_names, err) < 0)
+		return -1;
+	if (ret_names->count < 2 || !str_equal(registries->mode, "enforcing"))
+		return 0;
+	err_set(err, ERR_AMBIGUOUS,
+		"short name '%s' may mean several images: short-name-mode is enforcing and there "
+		"are %zu search registries",
+		ref->path, registries->search.count);
+	return err_hint(err, "Use a full name, such as %s/%.100s.", registries->search.items[0],
+			ref->path);
+}
+
+int registries_candidates(const struct registries *registries, const struct image_ref *ref,
+			  bool docker_hub, struct strv *ret_names, struct err *err)
 {
 	const char *alias = json_get_string(registries->aliases, NULL, ref->path, NULL);
 	cleanup_image_ref struct image_ref target = { 0 };
@@ -385,14 +397,6 @@ int registries_expand(const struct registries *registries, const struct image_re
 			return -1;
 		add_name(ret_names, target.registry, target.path, ref);
 		return 0;
-	}
-	if (registries->search.count > 1 && str_equal(registries->mode, "enforcing")) {
-		err_set(err, ERR_AMBIGUOUS,
-			"short name '%s' may mean several images: short-name-mode is enforcing and "
-			"there are %zu search registries",
-			ref->path, registries->search.count);
-		return err_hint(err, "Use a full name, such as %s/%.100s.",
-				registries->search.items[0], ref->path);
 	}
 	for (size_t i = 0; i < registries->search.count; i++)
 		add_name(ret_names, registries->search.items[i], ref->path, ref);

@@ -44,8 +44,26 @@ DEFINE_CLEANUP(registries)
  * Full names that a short name may mean, in the order in which they are tried: its alias alone, or the search registries.
  * @param docker_hub  none of them configured: docker.io; else that is ERR_USAGE, with the full name in the hint
  */
+int registries_candidates(const struct registries *registries, const struct image_ref *ref,
+			  bool docker_hub, struct strv *ret_names, struct err *err);
+/** True when short-name-mode lets the user be asked which of several is meant. */
+bool registries_may_ask(const struct registries *registries);
+/** The same where nobody can be asked: several are ERR_AMBIGUOUS when short-name-mode is enforcing. */
 int registries_expand(const struct registries *registries, const struct image_ref *ref,
 		      bool docker_hub, struct strv *ret_names, struct err *err);
+
+/* registries_alias.c: short-name-aliases.conf, the choices of the user */
+
+/** Its path; yours. */
+char *registries_alias_file(void);
+/**
+ * Names to pull for what was typed: itself, or what a short name may mean. Of several the user is asked to choose, if he is there.
+ * @param ret_chosen  the short name then, for registries_remember(); yours, or untouched
+ */
+int registries_meant(const struct engine *engine, const struct registries *registries,
+		     const char *text, struct strv *ret_names, char **ret_chosen, struct err *err);
+/** The choice was right: from now on the short name means that image, without tag and digest. chosen NULL: nothing was. A failure is a warning. */
+void registries_remember(struct engine *engine, const char *chosen, const char *full_name);
 
 /**
  * Where to ask for a full name. ERR_DENIED when it is blocked.

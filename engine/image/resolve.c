@@ -73,7 +73,7 @@ static int find_by_alias(struct engine *engine, const struct image_ref *ref,
 	struct err ignored; /* a broken configuration is reported by those who need it to pull */
 
 	if (registries_load(engine->options.registries_conf, &registries, &ignored) < 0 ||
-	    registries_expand(registries, ref, false, &names, &ignored) < 0)
+	    registries_candidates(registries, ref, false, &names, &ignored) < 0)
 		return 0;
 	for (size_t i = 0; i < names.count; i++) {
 		int found = image_find_name(engine->store, names.items[i], ret_image, err);

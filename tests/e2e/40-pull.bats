@@ -196,6 +196,47 @@ teardown() {
 	has "$err" "registries.conf:1:"
 }
 
+at_terminal() { # INPUT ARG...: dhow at a terminal at which that is typed
+	local input=$1
+	shift
+	last="at a terminal: $*"
+	out=$(script -qec "$(printf '%q ' "$DHOW" --root "$W/store" --runroot "$XDG_RUNTIME_DIR/e2e-${W##*/}" "$@"); echo status \$?" /dev/null < <(printf "$input"; sleep 2) | tr -d '\r')
+	status=$(tail -1 <<<"${out#*status }")
+}
+
+@test "short names: a user at a terminal says which of several is meant, once" {
+	export XDG_CACHE_HOME=$T/cache
+	local conf=$XDG_CONFIG_HOME/containers/registries.conf aliases=$T/cache/containers/short-name-aliases.conf
+	head() { printf '%s\n' "short-name-mode = '$1'" "unqualified-search-registries = ['localhost:1', '$REG']" '[[registry]]' "location = '$REG'" 'insecure = true' >"$conf"; }
+	head enforcing
+	run_fails 125 pull -q one
+	has "$err" "short-name-mode is enforcing"
+	# none is chosen, and nothing is remembered
+	at_terminal '0\nx\n3\n' pull -q one
+	eq "$status" 125
+	has "$out" "none was chosen"
+	at_terminal '1\n' pull -q --retry 0 one
+	eq "$status" 125
+	[ ! -e "$aliases" ]
+	at_terminal '7\n2\n' pull -q one:latest
+	eq "$status" 0
+	has "$out" "2  $REG/one:latest"
+	eq "$(names)" "$REG/one:latest "
+	eq "$(cat "$aliases")" "[aliases]
+  \"one\" = \"$REG/one\""
+	run_ok pull -q --policy always one
+	head permissive
+	at_terminal '2\n' pull -q two
+	eq "$status" 0
+	eq "$(grep -c "$REG" "$aliases")" 2
+	# nobody is asked where several are tried in turn
+	head disabled
+	rm "$aliases"
+	at_terminal '' pull -q --retry 0 --policy always two
+	eq "$status" 0
+	[ ! -e "$aliases" ]
+}
+
 @test "mirrors come first, the registry last; blocked ones are refused; prefixes are rewritten" {
 	bad_registry "$LAYOUT"
 	printf '%s\n' '[[registry]]' 'prefix = "mirrored.test/lib"' "location = '$REG'" 'insecure = true' \
