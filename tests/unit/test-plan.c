@@ -182,8 +182,8 @@ static void what_cannot_be_done_is_named(void **state)
 		{ "{\"mounts\":[{\"destination\":\"/d\",\"source\":\"/"
 		  "s\",\"options\":[\"bind\",\"sync\"]}]}",
 		  "sync" },
-		{ "{\"mounts\":[{\"destination\":\"/d\",\"source\":\"/"
-		  "s\",\"options\":[\"bind\",\"idmap\"]}]}",
+		{ "{\"mounts\":[{\"destination\":\"/d\",\"type\":\"tmpfs\",\"source\":\"tmpfs\","
+		  "\"options\":[\"idmap\"]}]}",
 		  "idmap" },
 		{ "{\"linux\":{\"maskedPaths\":[\"relative\"]}}", "maskedPaths" },
 		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"z\"}]}}", "'z'" },
