@@ -3,7 +3,7 @@
 #
 # tests/deps.sh [--test] - install what building and running dhow needs, on Debian 12 or 13, as root
 #
-# With --test also what `make check` uses (`make lint` and `make fuzz` want clang and clang-format besides). Does nothing when all of it is there already.
+# With --test also what `make check` uses (`make lint` and `make fuzz` want clang and clang-format besides, one case of the package lintian). Does nothing when all of it is there already.
 
 set -eu
 
@@ -11,7 +11,7 @@ build='gcc make pkg-config libc6-dev libjansson-dev libseccomp-dev libsubid-dev 
 	libssl-dev libzstd-dev libbz2-dev liblzma-dev zlib1g-dev libgpgme-dev libsodium-dev libcap-dev libncurses-dev'
 run='uidmap fuse-overlayfs slirp4netns ca-certificates iproute2 busybox-static gpg'
 test='libcmocka-dev bats mandoc tmux strace docker-registry skopeo mmdebstrap apache2-utils openssl curl python3 jq procps
-	bsdutils zstd attr gpg-agent dpkg-dev lintian zsh fish'
+	bsdutils zstd attr gpg-agent dpkg-dev zsh fish'
 
 # the fast inflate is written for these two
 case $(dpkg --print-architecture) in
