@@ -8,27 +8,12 @@
 #include "base/record.h"
 #include "engine/files.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char *const commit_formats[] = { "oci", "docker", NULL };
-
-static int write_iidfile(const char *path, const char *id, struct err *err)
-{
-	FILE *file = fopen(path, "we");
-
-	if (file == NULL || fputs(id, file) < 0) {
-		int status = errno;
-
-		if (file != NULL)
-			(void)fclose(file);
-		return err_sys(err, status, "cannot write --iidfile '%s'", path);
-	}
-	return fclose(file) != 0 ? err_sys(err, errno, "cannot write --iidfile '%s'", path) : 0;
-}
 
 static int commit_run(struct cli *cli, void *opts_, const struct strv *args, struct err *err)
 {
@@ -40,7 +25,8 @@ static int commit_run(struct cli *cli, void *opts_, const struct strv *args, str
 	    container_commit(cli->engine, container, args->count > 1 ? args->items[1] : NULL, opts,
 			     &image, err) < 0)
 		return -1;
-	if (opts->iidfile != NULL && write_iidfile(opts->iidfile, image->config.text, err) < 0)
+	if (opts->iidfile != NULL &&
+	    image_write_iidfile(opts->iidfile, image->config.text, err) < 0)
 		return -1;
 	(void)printf("%s\n", cli->as_docker ? image->config.text : digest_hex(&image->config));
 	return 0;

@@ -65,35 +65,10 @@ static int find_label(struct cli *cli, const struct image *image, const char *la
 
 /* ---- words ---- */
 
-/* As a shell splits them: quotes and backslashes, nothing else has a meaning. */
 static int split_words(const char *text, struct strv *words, struct err *err)
 {
-	cleanup_strbuf struct strbuf word = STRBUF_INIT;
-	bool in_word = false;
-	char quote = '\0';
-
-	for (const char *at = text; *at != '\0'; at++) {
-		if (*at == quote) {
-			quote = '\0';
-		} else if (quote == '\0' && (*at == '\'' || *at == '"')) {
-			quote = *at;
-			in_word = true;
-		} else if (*at == '\\' && quote != '\'' && at[1] != '\0') {
-			strbuf_addc(&word, *++at);
-			in_word = true;
-		} else if (quote == '\0' && isspace((unsigned char)*at)) {
-			if (in_word)
-				strv_add_take(words, strbuf_take(&word));
-			in_word = false;
-		} else {
-			strbuf_addc(&word, *at);
-			in_word = true;
-		}
-	}
-	if (quote != '\0')
+	if (image_split_words(text, words) < 0)
 		return err_set(err, ERR_CORRUPT, "a quote in the label's command has no end");
-	if (in_word)
-		strv_add_take(words, strbuf_take(&word));
 	return 0;
 }
 

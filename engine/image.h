@@ -144,6 +144,10 @@ void image_new_add_history(struct image_new *image, int64_t created_ns, const ch
  * Dockerfile or with '=' ("CMD=[...]"). Changes the document. ERR_USAGE.
  */
 int image_change(json_t *config, const char *line, struct err *err);
+/** --config FILE: keys of its JSON object replace those of "config". */
+int image_config_merge_file(json_t *config, const char *path, struct err *err);
+/** --iidfile FILE: write an image's id ("sha256:..."). */
+int image_write_iidfile(const char *path, const char *id, struct err *err);
 /** Append the words of a text as a shell would split it, without variables: 0, -1 a quote has no end. */
 int image_split_words(const char *text, struct strv *words);
 /**

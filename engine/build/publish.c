@@ -241,7 +241,7 @@ static int publish_image(struct build *build, struct state *state, struct build_
 	for (size_t i = 0; i < state->image.names.count; i++)
 		build_emit(build, NULL, BUILD_TAGGED, state->image.names.items[i], NULL);
 	if (build->opts->iidfile != NULL &&
-	    write_text(build->opts->iidfile, image->config.text, "--iidfile", err) < 0)
+	    image_write_iidfile(build->opts->iidfile, image->config.text, err) < 0)
 		return -1;
 	return write_metadata(build, image, err);
 }

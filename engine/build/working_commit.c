@@ -120,23 +120,6 @@ static void make_history(struct commit *commit, struct state *state, json_t *bef
 
 /* ---- configuration ---- */
 
-static int merge_file(json_t *config, const char *path, struct err *err)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_json json_t *file = NULL;
-	int status = fd_read_file(AT_FDCWD, path, &text, JSON_LIMIT_BYTES);
-
-	if (status < 0)
-		return err_sys(err, -status, "cannot read --config '%s'", path);
-	file = json_parse(text.data, text.length, "the file of --config", err);
-	if (file == NULL)
-		return -1;
-	if (!json_is_object(file))
-		return err_set(err, ERR_USAGE, "invalid --config '%s': it is no JSON object", path);
-	json_object_update(config, file);
-	return 0;
-}
-
 static int make_config(struct commit *commit, struct state *state, struct err *err)
 {
 	const struct working_commit_opts *opts = commit->opts;
@@ -144,7 +127,7 @@ static int make_config(struct commit *commit, struct state *state, struct err *e
 	char created[TIME_TEXT_MAX];
 
 	if (opts->config_file != NULL &&
-	    merge_file(state_config(state), opts->config_file, err) < 0)
+	    image_config_merge_file(state_config(state), opts->config_file, err) < 0)
 		return -1;
 	for (size_t i = 0; i < opts->changes.count; i++)
 		if (image_change(document, opts->changes.items[i], err) < 0)
@@ -273,13 +256,11 @@ static int walk(struct commit *commit, const char *name, progress_function progr
 	return publish(commit, state, name, progress, progress_arg, ret_id, err);
 }
 
-static int write_iidfile(const char *path, const char *id, struct err *err)
+static int write_id(const char *path, const char *hex, struct err *err)
 {
-	cleanup_free char *text = xasprintf("sha256:%s", id);
-	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-	int status = fd < 0 ? -errno : fd_write_full(fd, text, strlen(text));
+	cleanup_free char *id = xasprintf("sha256:%s", hex);
 
-	return status < 0 ? err_sys(err, -status, "cannot write --iidfile '%s'", path) : 0;
+	return image_write_iidfile(path, id, err);
 }
 
 int working_commit(struct working *working, const char *name,
@@ -307,7 +288,7 @@ int working_commit(struct working *working, const char *name,
 		working_build_end(working, &commit.build);
 	}
 	if (status == 0 && opts->iidfile != NULL)
-		status = write_iidfile(opts->iidfile, id, err);
+		status = write_id(opts->iidfile, id, err);
 	if (status < 0)
 		return err_wrap(err, "cannot commit the working container '%s'",
 				working->container->name);

@@ -121,24 +121,6 @@ static void set_volumes(json_t *config, const json_t *create)
 	}
 }
 
-/* --config: keys of the file replace those of the configuration. */
-static int merge_file(json_t *config, const char *path, struct err *err)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_json json_t *file = NULL;
-	int status = fd_read_file(AT_FDCWD, path, &text, JSON_LIMIT_BYTES);
-
-	if (status < 0)
-		return err_sys(err, -status, "cannot read --config '%s'", path);
-	file = json_parse(text.data, text.length, "the file of --config", err);
-	if (file == NULL)
-		return -1;
-	if (!json_is_object(file))
-		return err_set(err, ERR_USAGE, "invalid --config '%s': it is no JSON object", path);
-	json_object_update(config, file);
-	return 0;
-}
-
 static int set_config(struct commit *commit, struct err *err)
 {
 	const struct container_commit_opts *opts = commit->opts;
@@ -163,7 +145,8 @@ static int set_config(struct commit *commit, struct err *err)
 		json_object_set(config, "Labels", json_object_get(create, KEY_LABELS));
 	if (opts->include_volumes)
 		set_volumes(config, create);
-	if (opts->config_file != NULL && merge_file(config, opts->config_file, err) < 0)
+	if (opts->config_file != NULL &&
+	    image_config_merge_file(config, opts->config_file, err) < 0)
 		return -1;
 	time_format_rfc3339(commit->now_ns, created);
 	json_put_string(document, "created", created);

@@ -8,9 +8,12 @@
 #include "engine/image.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -410,4 +413,29 @@ int image_change(json_t *document, const char *line, struct err *err)
 	err_set(err, ERR_USAGE, "invalid change '%s': unknown instruction", shown.data);
 	return err_hint(err, "It is one of CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER "
 			     "ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR.");
+}
+
+int image_config_merge_file(json_t *config, const char *path, struct err *err)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_json json_t *file = NULL;
+	int status = fd_read_file(AT_FDCWD, path, &text, JSON_LIMIT_BYTES);
+
+	if (status < 0)
+		return err_sys(err, -status, "cannot read --config '%s'", path);
+	file = json_parse(text.data, text.length, "the file of --config", err);
+	if (file == NULL)
+		return -1;
+	if (!json_is_object(file))
+		return err_set(err, ERR_USAGE, "invalid --config '%s': it is no JSON object", path);
+	json_object_update(config, file);
+	return 0;
+}
+
+int image_write_iidfile(const char *path, const char *id, struct err *err)
+{
+	cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	int status = fd < 0 ? -errno : fd_write_full(fd, id, strlen(id));
+
+	return status < 0 ? err_sys(err, -status, "cannot write --iidfile '%s'", path) : 0;
 }
