@@ -178,6 +178,13 @@ const char *str_after(const char *text, const char *prefix)
 	return strncmp(text, prefix, length) == 0 ? text + length : NULL;
 }
 
+bool str_is_among(const char *const *words, const char *text)
+{
+	while (*words != NULL && !str_equal(*words, text))
+		words++;
+	return *words != NULL;
+}
+
 bool str_ends_with(const char *text, const char *suffix)
 {
 	size_t length = strlen(text);

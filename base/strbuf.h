@@ -71,5 +71,7 @@ static inline bool str_is_empty(const char *text)
 /** The rest of text behind prefix, or NULL when it does not start so. For words, never for paths (R1). */
 const char *str_after(const char *text, const char *prefix);
 bool str_ends_with(const char *text, const char *suffix);
+/** True when text is one of words, whose end is NULL. */
+bool str_is_among(const char *const *words, const char *text);
 
 #endif

@@ -18,13 +18,6 @@ struct prune_opts {
 	struct strv filters;
 };
 
-static bool is_idle(const struct container *container)
-{
-	return (container->state.status == CONTAINER_CREATED ||
-		container->state.status == CONTAINER_EXITED) &&
-	       !container_is_working(container);
-}
-
 static int container_prune_run(struct cli *cli, void *opts_, const struct strv *args,
 			       struct err *err)
 {
@@ -40,7 +33,8 @@ static int container_prune_run(struct cli *cli, void *opts_, const struct strv *
 	if (container_list(cli->engine, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list.count; i++)
-		if (is_idle(list.items[i]) && container_filter_match(filter, list.items[i]))
+		if (container_is_idle(list.items[i]) &&
+		    container_filter_match(filter, list.items[i]))
 			strv_addf(&names, "%.*s  %s", OBJECT_ID_SHORT, list.items[i]->id.text,
 				  list.items[i]->name);
 	if (!opts->force && !confirm_list("This will remove all containers that do not run.",
@@ -51,7 +45,7 @@ static int container_prune_run(struct cli *cli, void *opts_, const struct strv *
 		struct container *container = list.items[i];
 		struct err one = { 0 };
 
-		if (!is_idle(container) || !container_filter_match(filter, container))
+		if (!container_is_idle(container) || !container_filter_match(filter, container))
 			continue;
 		if (container_remove(cli->engine, container, &remove, &one) == 0)
 			(void)printf("%s\n", container->id.text);

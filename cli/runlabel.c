@@ -140,28 +140,20 @@ static int read_command(const char *label, const char *text, const struct strv *
 	return 0;
 }
 
-static bool is_one_of(const char *const *list, size_t count, const char *text)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_equal(list[i], text))
-			return true;
-	return false;
-}
-
 /* dhow, by whatever name */
 static bool is_own(const char *program)
 {
-	static const char *const programs[] = { "podman", "docker", "dhow" };
+	static const char *const programs[] = { "podman", "docker", "dhow", NULL };
 	const char *slash = strrchr(program, '/');
 
-	return is_one_of(programs, ARRAY_SIZE(programs), slash != NULL ? slash + 1 : program);
+	return str_is_among(programs, slash != NULL ? slash + 1 : program);
 }
 
 static int check_command(const char *label, const char *program, const struct strv *words,
 			 struct err *err)
 {
 	static const char *const allowed[] = { "run", "create", "start", "stop", "restart", "kill",
-					       "rm",  "exec",	"wait",	 "logs", "ps" };
+					       "rm",  "exec",	"wait",	 "logs", "ps",	    NULL };
 	size_t noun = words->count > 0 && str_equal(words->items[0], "container");
 	const char *command = words->count > noun ? words->items[noun] : "";
 	cleanup_strbuf struct strbuf shown = STRBUF_INIT;
@@ -172,7 +164,7 @@ static int check_command(const char *label, const char *program, const struct st
 			label, shown.data);
 		return err_hint(err, "See it with --display, and run it yourself if you trust it.");
 	}
-	if (is_one_of(allowed, ARRAY_SIZE(allowed), command))
+	if (str_is_among(allowed, command))
 		return 0;
 	strbuf_add_escaped(&shown, command);
 	err_set(err, ERR_DENIED,

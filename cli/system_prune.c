@@ -73,9 +73,7 @@ static int prune_containers(struct prune *prune, struct err *err)
 		struct container *container = list.items[i];
 		struct err one = { 0 };
 
-		if ((container->state.status != CONTAINER_CREATED &&
-		     container->state.status != CONTAINER_EXITED) ||
-		    container_is_working(container) || !container_filter_match(filter, container))
+		if (!container_is_idle(container) || !container_filter_match(filter, container))
 			continue;
 		if (prune->planned != NULL) {
 			strv_add(&prune->gone, container->id.text);

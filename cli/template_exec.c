@@ -14,16 +14,17 @@
 
 /* Keys that lead to a map of Go: what is not in it is no value and no error. */
 static const char *const map_keys[] = {
-	"Labels",	"Annotations",	"Networks",    "Options",     "Volumes",    "ExposedPorts",
-	"Ports",	"PortBindings", "Tmpfs",       "Data",	      "DriverOpts", "Sysctls",
-	"GraphOptions", "graphOptions", "GraphStatus", "graphStatus", "registries", "Namespaces",
+	"Labels",	"Annotations",	"Networks",    "Options",
+	"Volumes",	"ExposedPorts", "Ports",       "PortBindings",
+	"Tmpfs",	"Data",		"DriverOpts",  "Sysctls",
+	"GraphOptions", "graphOptions", "GraphStatus", "graphStatus",
+	"registries",	"Namespaces",	NULL
 };
 
 /* Keys whose texts are times. */
-static const char *const time_keys[] = {
-	"Created",    "CreatedAt",	"CreatedTime", "StartedAt",
-	"FinishedAt", "CheckpointedAt", "RestoredAt",  "UpdatedAt",
-};
+static const char *const time_keys[] = { "Created",    "CreatedAt",  "CreatedTime",
+					 "StartedAt",  "FinishedAt", "CheckpointedAt",
+					 "RestoredAt", "UpdatedAt",  NULL };
 
 /* R13: "range 3" is what somebody may want, an output without end is not */
 #define RANGE_MAX 1000
@@ -87,18 +88,9 @@ static json_t *heading_of(const struct template_rules *rules, const char *name)
 	return json_text(text.data);
 }
 
-static bool is_among(const char *key, const char *const *keys, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (str_equal(keys[i], key))
-			return true;
-	}
-	return false;
-}
-
 static bool leads_to_map(const char *key)
 {
-	return is_among(key, map_keys, ARRAY_SIZE(map_keys));
+	return str_is_among(map_keys, key);
 }
 
 /* Borrowed member, by its name, an alias, or in another case; *key is the name that it has. */
@@ -214,8 +206,7 @@ static int get_field(struct run *run, const struct value *from, const char *pare
 			       "type %s",
 			       run->place.line, run->place.column, name, name, template_type(from));
 	*ret = (struct value){ json_incref(member), member != NULL && leads_to_map(key),
-			       run->rules->go_times &&
-				       is_among(key, time_keys, ARRAY_SIZE(time_keys)) };
+			       run->rules->go_times && str_is_among(time_keys, key) };
 	return 0;
 }
 

@@ -179,6 +179,8 @@ void container_list_release(struct container_list *list);
 
 /** True for a working container (engine/working.h): ps, rm --all and prune pass it over, start refuses it. */
 bool container_is_working(const struct container *container);
+/** True when a prune may remove it: it does not run, and is no working container. */
+bool container_is_idle(const struct container *container);
 /** Where the monitor of the container writes its process id at each start; not for one that is removed at its end. Yours. */
 char *container_pid_file(const struct engine *engine, const struct container *container);
 /** By full name, id, or unique id prefix: 1 found, 0 not, -1 (ERR_AMBIGUOUS). */

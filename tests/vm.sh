@@ -29,7 +29,7 @@ done
 tests/vm/make-disk.sh "$cache" || exit 2
 
 work=${AGAIN:-${STAY:-}}
-[ -n "$work" ] && mkdir -p "$work" || work=$(mktemp -d "${TMPDIR:-/var/tmp}/dhow-vm.XXXXXX")
+if [ -n "$work" ]; then mkdir -p "$work"; else work=$(mktemp -d "${TMPDIR:-/var/tmp}/dhow-vm.XXXXXX"); fi
 qemu_pid=
 finish() {
 	[ -z "${STAY:-}${AGAIN:-}" ] || return

@@ -295,6 +295,13 @@ bool container_is_working(const struct container *container)
 	return json_object_get(container->create, KEY_WORKING) != NULL;
 }
 
+bool container_is_idle(const struct container *container)
+{
+	return (container->state.status == CONTAINER_CREATED ||
+		container->state.status == CONTAINER_EXITED) &&
+	       !container_is_working(container);
+}
+
 int container_find_latest(struct engine *engine, struct container **ret_container, struct err *err)
 {
 	cleanup_container_list struct container_list list = { NULL, 0 };

@@ -93,13 +93,6 @@ static bool read_text(struct checking *checking, struct strbuf *text)
 
 /* ---- keys that nobody reads -------------------------------------------------------------------------------------------- */
 
-static bool is_among(const char *const *names, const char *name)
-{
-	while (*names != NULL && !str_equal(*names, name))
-		names++;
-	return *names != NULL;
-}
-
 static void tell_unread(struct checking *checking, const json_t *table, const char *where,
 			const char *const *known, const struct unread *unread)
 {
@@ -110,7 +103,7 @@ static void tell_unread(struct checking *checking, const json_t *table, const ch
 		cleanup_strbuf struct strbuf text = STRBUF_INIT;
 		const char *hint = "Remove it, or correct its name.";
 
-		if (is_among(known, key))
+		if (str_is_among(known, key))
 			continue;
 		strbuf_adds(&text, "dhow does not read '");
 		strbuf_add_escaped(&text, key);

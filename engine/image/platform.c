@@ -25,14 +25,12 @@ static const struct {
 	{ "ppc64el", "ppc64le", "" }, { "loongarch64", "loong64", "" },
 };
 
-static const char *const architectures[] = {
-	"386",	    "amd64",  "arm",   "arm64",	  "loong64", "mips",  "mips64",
-	"mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x", "wasm",
-};
+static const char *const architectures[] = { "386",	"amd64",   "arm",      "arm64",	 "loong64",
+					     "mips",	"mips64",  "mips64le", "mipsle", "ppc64",
+					     "ppc64le", "riscv64", "s390x",    "wasm",	 NULL };
 
-static const char *const systems[] = {
-	"linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "wasi", "wasip1",
-};
+static const char *const systems[] = { "linux",	  "windows", "darwin", "freebsd", "netbsd",
+				       "openbsd", "wasi",    "wasip1", NULL };
 
 static void set_text(char **member, const char *text)
 {
@@ -40,15 +38,6 @@ static void set_text(char **member, const char *text)
 
 	free(*member);
 	*member = copy;
-}
-
-static bool is_in(const char *const *list, size_t count, const char *text)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (str_equal(list[i], text))
-			return true;
-	}
-	return false;
 }
 
 void platform_release(struct platform *platform)
@@ -98,7 +87,7 @@ static bool is_architecture(const char *text)
 		if (str_equal(other_names[i].other, text))
 			return true;
 	}
-	return is_in(architectures, ARRAY_SIZE(architectures), text);
+	return str_is_among(architectures, text);
 }
 
 static bool is_platform_word(const char *text)
@@ -124,7 +113,7 @@ int platform_parse(const char *text, struct platform *ret, struct err *err)
 
 	platform_here(&platform);
 	if (parts.count == 1) {
-		if (is_in(systems, ARRAY_SIZE(systems), text)) {
+		if (str_is_among(systems, text)) {
 			set_text(&platform.os, text);
 		} else if (is_architecture(text)) {
 			set_text(&platform.architecture, text);

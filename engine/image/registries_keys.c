@@ -33,13 +33,6 @@ static const char *const old_keys[] = { "search", "insecure", "block", NULL };
 static const char *const old_list_keys[] = { "registries", NULL };
 static const char *const flag_keys[] = { "insecure", "blocked", "mirror-by-digest-only", NULL };
 
-static bool is_among(const char *const *names, const char *name)
-{
-	while (*names != NULL && !str_equal(*names, name))
-		names++;
-	return *names != NULL;
-}
-
 /* True when the line sets the key: KEY =, KEY., "KEY", [KEY or [[x.KEY */
 static bool line_has_key(const char *line, const char *end, const char *key)
 {
@@ -96,12 +89,12 @@ static int check_table(const char *file, const json_t *table, const char *const 
 		cleanup_strbuf struct strbuf place = STRBUF_INIT, name = STRBUF_INIT;
 		struct suggest suggest = SUGGEST_INIT(key);
 
-		if (is_among(known, key) &&
-		    (!is_among(flag_keys, key) || json_is_boolean(value) || known == old_keys))
+		if (str_is_among(known, key) &&
+		    (!str_is_among(flag_keys, key) || json_is_boolean(value) || known == old_keys))
 			continue;
 		add_place(file, key, &place);
 		strbuf_add_escaped(&name, key);
-		if (is_among(known, key))
+		if (str_is_among(known, key))
 			return err_set(err, ERR_USAGE, "%s: '%s'%s is neither true nor false",
 				       place.data, name.data, where);
 		err_set(err, ERR_USAGE, "%s: unknown key '%s'%s", place.data, name.data, where);

@@ -207,8 +207,8 @@ at_terminal() { # INPUT ARG...: dhow at a terminal at which that is typed
 @test "short names: a user at a terminal says which of several is meant, once" {
 	export XDG_CACHE_HOME=$T/cache
 	local conf=$XDG_CONFIG_HOME/containers/registries.conf aliases=$T/cache/containers/short-name-aliases.conf
-	head() { printf '%s\n' "short-name-mode = '$1'" "unqualified-search-registries = ['localhost:1', '$REG']" '[[registry]]' "location = '$REG'" 'insecure = true' >"$conf"; }
-	head enforcing
+	short_names() { printf '%s\n' "short-name-mode = '$1'" "unqualified-search-registries = ['localhost:1', '$REG']" '[[registry]]' "location = '$REG'" 'insecure = true' >"$conf"; }
+	short_names enforcing
 	run_fails 125 pull -q one
 	has "$err" "short-name-mode is enforcing"
 	# none is chosen, and nothing is remembered
@@ -225,12 +225,12 @@ at_terminal() { # INPUT ARG...: dhow at a terminal at which that is typed
 	eq "$(cat "$aliases")" "[aliases]
   \"one\" = \"$REG/one\""
 	run_ok pull -q --policy always one
-	head permissive
+	short_names permissive
 	at_terminal '2\n' pull -q two
 	eq "$status" 0
 	eq "$(grep -c "$REG" "$aliases")" 2
 	# nobody is asked where several are tried in turn
-	head disabled
+	short_names disabled
 	rm "$aliases"
 	at_terminal '' pull -q --retry 0 --policy always two
 	eq "$status" 0
