@@ -29,6 +29,10 @@ enum unpack_compression {
 	UNPACK_DETECT,
 	UNPACK_COMPRESSION_COUNT
 };
+/* what must be at hand to tell them apart */
+#define UNPACK_MAGIC_BYTES 6
+/** By the first bytes; UNPACK_NONE when nothing is recognised. */
+enum unpack_compression unpack_detect(const void *start, size_t bytes);
 NAME_TABLE_DECLARE(unpack_compression)
 
 /**

@@ -312,29 +312,3 @@ const struct codec *codec_get(enum unpack_compression compression)
 {
 	return codecs[compression].step ? &codecs[compression] : NULL;
 }
-
-static const struct {
-	enum unpack_compression compression;
-	size_t length;
-	char bytes[CODEC_MAGIC_BYTES + 1];
-} magics[] = {
-	{ UNPACK_GZIP, 2, "\x1f\x8b" },
-	{ UNPACK_ZSTD, 4, "\x28\xb5\x2f\xfd" },
-	{ UNPACK_BZIP2, 3, "BZh" },
-	{ UNPACK_XZ, 6,
-	  "\xfd"
-	  "7zXZ\0" },
-};
-
-enum unpack_compression codec_detect(const uint8_t *data, size_t bytes)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (bytes >= magics[i].length &&
-		    memcmp(data, magics[i].bytes, magics[i].length) == 0)
-			return magics[i].compression;
-
-	/* a zstd stream may start with frames to skip: 0x184d2a50 to 0x184d2a5f, little endian */
-	if (bytes >= 4 && (data[0] & 0xf0) == 0x50 && memcmp(data + 1, "\x2a\x4d\x18", 3) == 0)
-		return UNPACK_ZSTD;
-	return UNPACK_NONE;
-}

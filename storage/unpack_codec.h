@@ -48,9 +48,4 @@ struct codec {
 /** NULL for UNPACK_NONE and UNPACK_DETECT. */
 const struct codec *codec_get(enum unpack_compression compression);
 
-/* what must be at hand to tell them apart */
-#define CODEC_MAGIC_BYTES 6
-/** By the first bytes; UNPACK_NONE when nothing is recognised. */
-enum unpack_compression codec_detect(const uint8_t *data, size_t bytes);
-
 #endif

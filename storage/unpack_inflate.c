@@ -188,10 +188,10 @@ static int inflate_members(struct inflate *inflate, const struct codec *codec, s
 static int inflate_all(struct inflate *inflate, struct err *err)
 {
 	inflate_init(inflate);
-	if (inflate_fill(inflate, CODEC_MAGIC_BYTES, err) < 0)
+	if (inflate_fill(inflate, UNPACK_MAGIC_BYTES, err) < 0)
 		return -1;
 	if (inflate->compression == UNPACK_DETECT)
-		inflate->compression = codec_detect(inflate->io.in, inflate->io.in_bytes);
+		inflate->compression = unpack_detect(inflate->io.in, inflate->io.in_bytes);
 
 	const struct codec *codec = codec_get(inflate->compression);
 	if ((codec ? inflate_members(inflate, codec, err) : inflate_plain(inflate, err)) < 0)

@@ -23,10 +23,10 @@
 #include "engine/image/manifest.h"
 #include "engine/image/untar.h"
 #include "storage/sha256.h"
+#include "storage/unpack.h"
 
-#define HASH_BYTES	   (1U << 20)
-#define ITEMS_MAX	   4096
-#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
+#define HASH_BYTES (1U << 20)
+#define ITEMS_MAX  4096
 
 void archive_release(struct engine *engine, struct archive *archive)
 {
@@ -141,18 +141,14 @@ struct convert {
 	json_t *entries; /* of index.json */
 };
 
-static int hash_file(int fd, struct digest *ret, uint64_t *ret_bytes, char magic[4],
-		     struct err *err)
+static int hash_file(int fd, struct digest *ret, uint64_t *ret_bytes, struct err *err)
 {
 	cleanup_sha256 struct sha256 *hash = sha256_new();
 	cleanup_free char *buffer = xmalloc(HASH_BYTES);
 	uint64_t bytes = 0;
 	ssize_t got;
 
-	memset(magic, 0, 4);
 	while ((got = fd_read_full(fd, buffer, HASH_BYTES)) > 0) {
-		if (bytes == 0)
-			memcpy(magic, buffer, got < 4 ? (size_t)got : 4);
 		sha256_update(hash, buffer, (size_t)got);
 		bytes += (uint64_t)got;
 	}
@@ -163,11 +159,20 @@ static int hash_file(int fd, struct digest *ret, uint64_t *ret_bytes, char magic
 	return 0;
 }
 
-static const char *suffix_of(const char magic[4])
+static enum unpack_compression compression_of(int fd)
 {
-	if (memcmp(magic, "\x1f\x8b", 2) == 0)
-		return ".gzip";
-	return memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ? "+zstd" : "";
+	char start[UNPACK_MAGIC_BYTES];
+	ssize_t got = pread(fd, start, sizeof(start), 0);
+
+	return got > 0 ? unpack_detect(start, (size_t)got) : UNPACK_NONE;
+}
+
+/* docker has no name for zstd */
+static const char *layer_type(enum unpack_compression compression)
+{
+	if (compression == UNPACK_GZIP)
+		return MEDIA_DOCKER_LAYER ".gzip";
+	return compression == UNPACK_ZSTD ? MEDIA_OCI_LAYER "+zstd" : MEDIA_DOCKER_LAYER;
 }
 
 /*
@@ -176,17 +181,10 @@ static const char *suffix_of(const char magic[4])
  */
 static int digest_is_known(int fd, const char *diff_id, struct digest *ret, uint64_t *ret_bytes)
 {
-	char magic[6] = { 0 };
 	struct stat st;
 
 	if (diff_id == NULL || digest_parse(diff_id, ret) < 0 || fstat(fd, &st) < 0 ||
-	    pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic))
-		return 0;
-	if (*suffix_of(magic) != '\0' || memcmp(magic, "BZh", 3) == 0 ||
-	    memcmp(magic,
-		   "\xfd"
-		   "7zXZ",
-		   5) == 0)
+	    st.st_size < UNPACK_MAGIC_BYTES || compression_of(fd) != UNPACK_NONE)
 		return 0;
 	*ret_bytes = (uint64_t)st.st_size;
 	return 1;
@@ -200,25 +198,23 @@ static int add_blob(struct convert *convert, const char *path, const char *media
 		    const char *diff_id, json_t **ret_descriptor, struct err *err)
 {
 	cleanup_fd int fd = open_file(convert->from_fd, path);
-	cleanup_free char *type = NULL;
 	char link[PROC_FD_PATH_MAX];
 	struct digest digest;
 	uint64_t bytes = 0;
-	char magic[4] = { 0 };
 
 	if (fd < 0)
 		return err_set(err, ERR_CORRUPT, "the archive lacks '%.200s'", path);
 	if (digest_is_known(fd, diff_id, &digest, &bytes) == 0 &&
-	    hash_file(fd, &digest, &bytes, magic, err) < 0)
+	    hash_file(fd, &digest, &bytes, err) < 0)
 		return -1;
 	fd_proc_path(fd, link);
 	if (linkat(AT_FDCWD, link, convert->blobs_fd, digest_hex(&digest), AT_SYMLINK_FOLLOW) < 0 &&
 	    errno != EEXIST)
 		return err_sys(err, errno, "cannot make a file in the store");
-	type = media_type != NULL ? xstrdup(media_type)
-				  : xasprintf(MEDIA_DOCKER_LAYER "%s", suffix_of(magic));
+	if (media_type == NULL)
+		media_type = layer_type(compression_of(fd));
 	*ret_descriptor = json_object();
-	json_put_string(*ret_descriptor, "mediaType", type);
+	json_put_string(*ret_descriptor, "mediaType", media_type);
 	json_put_int(*ret_descriptor, "size", (int64_t)bytes);
 	json_put_string(*ret_descriptor, "digest", digest.text);
 	return 0;

@@ -23,9 +23,6 @@
 #include "storage/layer_packed.h"
 #include "storage/sha256.h"
 
-#define MEDIA_OCI_LAYER	   "application/vnd.oci.image.layer.v1.tar"
-#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
-
 int layout_new(struct engine *engine, struct layout *ret_layout, struct err *err)
 {
 	struct layout layout = LAYOUT_INIT;

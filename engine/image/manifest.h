@@ -29,6 +29,9 @@ struct strbuf;
 #define MEDIA_DOCKER_LIST	"application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_CONFIG	"application/vnd.docker.container.image.v1+json"
 #define MEDIA_DOCKER_MANIFEST_1 "application/vnd.docker.distribution.manifest.v1+json"
+/* of a layer that is not compressed */
+#define MEDIA_OCI_LAYER	   "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
 
 struct platform {
 	char *os, *architecture, *variant; /* "" when unset; never NULL in a parsed one */

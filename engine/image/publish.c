@@ -19,9 +19,6 @@
 #include "storage/layer_make.h"
 #include "storage/sha256.h"
 
-#define MEDIA_OCI_LAYER	   "application/vnd.oci.image.layer.v1.tar"
-#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
-
 void image_new_release(struct image_new *image)
 {
 	for (size_t i = 0; i < image->layer_count; i++)

@@ -142,6 +142,22 @@ PY
 	run_ok system check
 }
 
+@test "a layer of zstd that begins with a frame to skip is no plain tar" {
+	need zstd
+	run_ok save -o "$T/plain.tar" made:1
+	mkdir x && tar -xf plain.tar -C x
+	local layer
+	for layer in $(jq -r '.[0].Layers[]' x/manifest.json); do
+		{ printf '\x50\x2a\x4d\x18\x04\x00\x00\x00skip'; zstd -q -c "x/$layer"; } >packed && mv packed "x/$layer"
+	done
+	tar -cf packed.tar -C x $(ls x)
+	run_ok rmi -f made:1
+	run_ok load -q -i packed.tar
+	run_ok run --rm --network none made:1 cat /made
+	eq "$out" made
+	run_ok load -q -i plain.tar
+}
+
 @test "run takes an image from an archive by its transport" {
 	run_ok save --format oci-archive -o "$T/oci.tar" made:1
 	run_ok run --rm --network none "oci-archive:$T/oci.tar:localhost/made:1" cat /made
