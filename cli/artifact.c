@@ -242,26 +242,12 @@ static int pull_run(struct cli *cli, void *opts_, const struct strv *args, struc
 	return status < 0 ? -1 : print_digest(&digest);
 }
 
-#define REGISTRY_ROWS(type, member)                                                                \
-	OPT_STRING(0, "authfile", type, member.authfile, "FILE",                                   \
-		   "file with the credentials of registries"),                                     \
-		OPT_STRING(0, "cert-dir", type, member.cert_dir, "DIR",                            \
-			   "directory with CA and client certificates for the registry"),          \
-		OPT_STRING(0, "creds", type, member.creds, "USER[:PASSWORD]",                      \
-			   "credentials for the registry"),                                        \
-		OPT_UINT(0, "retry", type, member.retry, "N",                                      \
-			 "how often to try again after a failure"),                                \
-		OPT_STRING(0, "retry-delay", type, member.retry_delay, "DURATION",                 \
-			   "wait so long between tries"),                                          \
-		OPT_TRI(0, "tls-verify", type, member.tls_verify,                                  \
-			"ask for a certificate that is trusted")
-
 struct pull_opts {
 	struct image_pull_opts registry;
 };
 
 static const struct opt pull_opts[] = {
-	REGISTRY_ROWS(struct pull_opts, registry),
+	OPT_INCLUDE(struct pull_opts, registry, struct image_pull_opts, registry_rows),
 	OPT_FLAG('q', "quiet", struct pull_opts, registry.quiet, "print no progress"),
 	OPT_REFUSED_VALUE(0, "decryption-key", "encrypted artifacts cannot be read"), OPT_END
 };
@@ -301,7 +287,7 @@ static int push_run(struct cli *cli, void *opts_, const struct strv *args, struc
 #define P	      struct image_push_opts
 #define NO_SIGNATURES "artifacts are pushed unsigned: use cosign"
 static const struct opt push_opts[] = {
-	REGISTRY_ROWS(P, registry),
+	OPT_INCLUDE(P, registry, struct image_pull_opts, registry_rows),
 	OPT_STRING(0, "digestfile", P, digestfile, "FILE",
 		   "write the manifest's digest to this file"),
 	OPT_FLAG('q', "quiet", P, quiet, "print no progress"),

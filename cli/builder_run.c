@@ -269,13 +269,7 @@ static const struct opt common_rows[] = {
 	OPT_STRING(0, "timestamp", C, timestamp, "SECONDS", "latest time of the files"),
 	OPT_FLAG(0, "add-history", C, add_history, "note it in the history of the image"),
 	OPT_FLAG('q', "quiet", C, quiet, "do not print the digest of what was copied"),
-	OPT_STRING(0, "authfile", C, pull.authfile, "FILE",
-		   "file with the credentials of registries"),
-	OPT_STRING(0, "creds", C, pull.creds, "USER[:PASSWORD]", "credentials for the registry"),
-	OPT_STRING(0, "cert-dir", C, pull.cert_dir, "DIR", "certificates for the registry"),
-	OPT_TRI(0, "tls-verify", C, pull.tls_verify, "ask for a certificate that is trusted"),
-	OPT_UINT(0, "retry", C, pull.retry, "N", "how often to try again after a failure"),
-	OPT_STRING(0, "retry-delay", C, pull.retry_delay, "DURATION", "wait so long between tries"),
+	OPT_INCLUDE(C, pull, struct image_pull_opts, registry_rows),
 	OPT_REFUSED_VALUE(0, "decryption-key", BUILDER_NO_CRYPT),
 	OPT_END
 };

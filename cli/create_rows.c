@@ -176,19 +176,24 @@ static const struct opt privilege_rows[] = {
 	OPT_END
 };
 
-/* those that `update` changes */
-const struct opt limit_rows[] = {
+const struct opt cpu_memory_rows[] = {
 	OPT_STRING('m', "memory", T, memory, "SIZE", "limit of memory; 0: none"),
-	OPT_STRING(0, "memory-reservation", T, memory_reservation, "SIZE",
-		   "memory that is not taken away"),
 	OPT_STRING(0, "memory-swap", T, memory_swap, "SIZE", "limit of memory and swap"),
-	OPT_REFUSED_VALUE(0, "memory-swappiness", "cgroup v2 has nothing like it"),
-	OPT_STRING(0, "cpus", T, cpus, "N", "number of CPUs, with a fraction; 0: no limit"),
-	OPT_STRING(0, "cpuset-cpus", T, cpuset_cpus, "LIST", "these CPUs only"),
-	OPT_STRING(0, "cpuset-mems", T, cpuset_mems, "LIST", "these memory nodes only"),
 	OPT_UINT(0, "cpu-period", T, cpu_period, "MICROSECONDS", "period of --cpu-quota"),
 	OPT_INT(0, "cpu-quota", T, cpu_quota, "MICROSECONDS", "time of the CPUs in a period"),
 	OPT_UINT('c', "cpu-shares", T, cpu_shares, "N", "weight of its CPU time"),
+	OPT_STRING(0, "cpuset-cpus", T, cpuset_cpus, "LIST", "these CPUs only"),
+	OPT_STRING(0, "cpuset-mems", T, cpuset_mems, "LIST", "these memory nodes only"),
+	OPT_END
+};
+
+/* those that `update` changes */
+const struct opt limit_rows[] = {
+	OPT_ROWS(cpu_memory_rows),
+	OPT_STRING(0, "memory-reservation", T, memory_reservation, "SIZE",
+		   "memory that is not taken away"),
+	OPT_REFUSED_VALUE(0, "memory-swappiness", "cgroup v2 has nothing like it"),
+	OPT_STRING(0, "cpus", T, cpus, "N", "number of CPUs, with a fraction; 0: no limit"),
 	OPT_STRING(0, "pids-limit", T, pids_limit, "N", "number of processes, -1: no limit"),
 	OPT_STRING(0, "blkio-weight", T, blkio_weight, "N", "weight of its input and output"),
 	OPT_LIST(0, "blkio-weight-device", T, blkio_weight_device, "DEVICE:N",

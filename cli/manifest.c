@@ -12,6 +12,7 @@
 #include "cli/format.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
+#include "cli/rows.h"
 #include "engine/manifest_list.h"
 
 #include <stdio.h>
@@ -23,16 +24,6 @@ static int print_id(const struct image *list)
 	(void)printf("%s\n", digest_hex(&list->config));
 	return 0;
 }
-
-#define REGISTRY_ROWS(type, member)                                                                \
-	OPT_STRING(0, "authfile", type, member.authfile, "FILE",                                   \
-		   "file with the credentials of registries"),                                     \
-		OPT_STRING(0, "cert-dir", type, member.cert_dir, "DIR",                            \
-			   "directory with CA and client certificates for the registry"),          \
-		OPT_STRING(0, "creds", type, member.creds, "USER[:PASSWORD]",                      \
-			   "credentials for the registry"),                                        \
-		OPT_TRI(0, "tls-verify", type, member.tls_verify,                                  \
-			"ask for a certificate that is trusted")
 
 static const T defaults = { .registry = { .tls_verify = -1, .retry = 3 } };
 
@@ -65,7 +56,8 @@ static const struct opt create_opts[] = {
 		 "annotate the list"),
 	OPT_FLAG(0, "insecure", struct create_opts, insecure,
 		 "docker's word for --tls-verify=false"),
-	REGISTRY_ROWS(struct create_opts, list.registry),
+	OPT_INCLUDE(struct create_opts, list.registry, struct image_pull_opts,
+		    registry_access_rows),
 	OPT_END
 };
 
@@ -124,7 +116,7 @@ static const struct opt add_opts[] = {
 	OPT_STRING(0, "os", T, os, "OS", "the operating system that the list says"),
 	OPT_STRING(0, "os-version", T, os_version, "VERSION", "its version"),
 	OPT_STRING(0, "variant", T, variant, "VARIANT", "the variant of the architecture"),
-	REGISTRY_ROWS(T, registry),
+	OPT_INCLUDE(T, registry, struct image_pull_opts, registry_access_rows),
 	OPT_END
 };
 
@@ -378,7 +370,7 @@ static const struct opt push_opts[] = {
 		 "send no signatures, as always"),
 	OPT_FLAG('p', "rm", P, list.remove, "remove the list when it was pushed"),
 	OPT_ALIAS("purge", "rm"),
-	REGISTRY_ROWS(P, list.push.registry),
+	OPT_INCLUDE(P, list.push.registry, struct image_pull_opts, registry_access_rows),
 	OPT_UINT(0, "retry", P, list.push.registry.retry, "N",
 		 "how often to try again after a failure"),
 	OPT_STRING(0, "retry-delay", P, list.push.registry.retry_delay, "DURATION",

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
+#include "cli/rows.h"
 #include "engine/container.h"
 #include "engine/files.h"
 
@@ -54,16 +55,11 @@ static const char *const push_compressions[] = { "gzip", "zstd", "zstd:chunked",
 #define T struct image_push_opts
 static const struct opt push_opts[] = {
 	OPT_FLAG('a', "all-tags", T, all_tags, "push all tags that a repository has here"),
-	OPT_STRING(0, "authfile", T, registry.authfile, "FILE",
-		   "file with the credentials of registries"),
-	OPT_STRING(0, "cert-dir", T, registry.cert_dir, "DIR",
-		   "directory with CA and client certificates for the registry"),
+	OPT_INCLUDE(T, registry, struct image_pull_opts, registry_rows),
 	OPT_FLAG(0, "compress", T, compress, "dir: compress layers by gzip"),
 	OPT_STRING_OF(0, "compression-format", T, compression_format, "FORMAT", push_compressions,
 		      "gzip, zstd, or zstd:chunked, of which only changed files are pulled"),
 	OPT_INT(0, "compression-level", T, compression_level, "N", "1 to 9, with zstd to 22"),
-	OPT_STRING(0, "creds", T, registry.creds, "USER[:PASSWORD]",
-		   "credentials for the registry"),
 	OPT_STRING(0, "digestfile", T, digestfile, "FILE",
 		   "write the manifest's digest to this file"),
 	OPT_FLAG(0, "force-compression", T, force_compression,
@@ -79,10 +75,6 @@ static const struct opt push_opts[] = {
 		   "sign the image by this private key of sigstore"),
 	OPT_STRING(0, "sign-passphrase-file", T, sign.passphrase_file, "FILE",
 		   "file with the passphrase of the key"),
-	OPT_UINT(0, "retry", T, registry.retry, "N", "how often to try again after a failure"),
-	OPT_STRING(0, "retry-delay", T, registry.retry_delay, "DURATION",
-		   "wait so long between tries"),
-	OPT_TRI(0, "tls-verify", T, registry.tls_verify, "ask for a certificate that is trusted"),
 	OPT_REFUSED(0, "all", "a list is always sent with its images"),
 	OPT_REFUSED('D', "disable-compression", "layers are compressed on their way to a registry"),
 	OPT_REFUSED(0, "rm", "a list is removed by `dhow manifest push --rm`"),

@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "cli/docker.h"
 #include "cli/format.h"
+#include "cli/rows.h"
 #include "engine/image.h"
 
 #include <string.h>
@@ -109,21 +110,14 @@ static int search_run(struct cli *cli, void *opts_, const struct strv *args, str
 
 #define T struct search_opts
 static const struct opt search_opts[] = {
-	OPT_STRING(0, "authfile", T, search.registry.authfile, "FILE",
-		   "file with the credentials of registries"),
-	OPT_STRING(0, "cert-dir", T, search.registry.cert_dir, "DIR",
-		   "directory with CA and client certificates for the registry"),
+	OPT_INCLUDE(T, search.registry, struct image_pull_opts, registry_access_rows),
 	OPT_FLAG(0, "compatible", T, compatible, "also stars, official and automated"),
-	OPT_STRING(0, "creds", T, search.registry.creds, "USER[:PASSWORD]",
-		   "credentials for the registry"),
 	OPT_LIST('f', "filter", T, search.filters, "NAME=VALUE",
 		 "those that match: stars, is-official, is-automated"),
 	OPT_STRING(0, "format", T, format, "FORMAT", "json, or a Go template"),
 	OPT_UINT(0, "limit", T, search.limit, "N", "at most so many of each registry"),
 	OPT_FLAG(0, "list-tags", T, search.list_tags, "the tags of one repository"),
 	OPT_FLAG(0, "no-trunc", T, no_trunc, "do not shorten descriptions"),
-	OPT_TRI(0, "tls-verify", T, search.registry.tls_verify,
-		"ask for a certificate that is trusted"),
 	OPT_END
 };
 
